@@ -1,0 +1,284 @@
+//! `cargo xtask test [PART]`: installs what is missing, runs the checks and every test, leaves reports.
+//!
+//! One set of flags (`--workspace`) everywhere, so that nothing is built twice. The runner's own
+//! summary is the last thing printed: checks and doctests come before it and stop the run when they fail.
+
+mod junit;
+mod libtest;
+mod parts;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write, stdout};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::check;
+use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds};
+use crate::report::{Case, Outcome, Report};
+use crate::setup::{self, C_COMPILER};
+use crate::workspace::{Metadata, cargo};
+use parts::Part;
+
+/// Which program runs the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    Nextest,
+    Cargo,
+}
+
+/// What was asked for on the command line.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    part: Option<String>,
+    runner: Option<Runner>,
+    extra: Vec<String>,
+}
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let asked = read(args)?;
+    setup::ensure("The test run", &[C_COMPILER])?;
+    let meta = Metadata::load()?;
+    let parts = parts::of(&meta);
+    let chosen: Vec<&Part> = match &asked.part {
+        None => parts.iter().collect(),
+        Some(name) => vec![parts::find(&parts, name)?],
+    };
+    let runner = asked.runner.unwrap_or_else(pick_runner);
+
+    if asked.part.is_none() {
+        check::before_tests(&meta)?;
+        if runner == Runner::Nextest && !show_and_run(cargo("test").args(["--doc", "--workspace"]))? {
+            return Err(Exit::silent());
+        }
+    }
+    let figures = meta.target_directory.join("reports").join("figures");
+    if figures.exists() {
+        fs::remove_dir_all(&figures)?;
+    }
+    fs::create_dir_all(&figures)?;
+    let whole = asked.part.is_none();
+    if !whole && chosen.iter().any(|part| part.needs_programs()) {
+        // The journeys start the real programs. A whole run builds them for the command line's own tests anyway.
+        let mut build = cargo("build");
+        build.args(["--workspace", "--bins"]);
+        if !show_and_run(&mut build)? {
+            return Err(Exit::silent());
+        }
+    }
+
+    let started = std::time::Instant::now();
+    let (good, cases) = match runner {
+        Runner::Nextest => nextest(&meta, whole, &chosen, &asked.extra)?,
+        Runner::Cargo => cargo_test(&meta, whole, &chosen, &asked.extra)?,
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    let cases = if good { cases } else { with_a_failure(cases, chosen[0]) };
+    leave_reports(&meta, runner, &parts, &chosen, cases, seconds)?;
+    if good { Ok(()) } else { Err(Exit::silent()) }
+}
+
+fn read(args: &[String]) -> Result<Asked> {
+    let mut asked = Asked {
+        part: None,
+        runner: None,
+        extra: Vec::new(),
+    };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--" => asked.extra = args.by_ref().cloned().collect(),
+            "--runner" => {
+                asked.runner = Some(match args.next().map(String::as_str) {
+                    Some("nextest") => Runner::Nextest,
+                    Some("cargo") => Runner::Cargo,
+                    _ => return Err(Exit::usage("--runner takes nextest or cargo")),
+                });
+            }
+            name if asked.part.is_none() && !name.starts_with('-') => {
+                asked.part = Some(name.to_owned());
+            }
+            other => {
+                return Err(Exit::usage(format!("cargo xtask test does not know `{other}`")));
+            }
+        }
+    }
+    Ok(asked)
+}
+
+fn pick_runner() -> Runner {
+    if succeeds(cargo_plain("nextest").arg("--version")) {
+        Runner::Nextest
+    } else {
+        eprintln!("cargo-nextest is not here: cargo test runs the tests.");
+        Runner::Cargo
+    }
+}
+
+/// Cargo without `--locked`, which not every subcommand takes before its own.
+fn cargo_plain(subcommand: &str) -> Command {
+    let mut command = Command::new(cargo("x").get_program());
+    command.current_dir(crate::workspace::root()).arg(subcommand);
+    command
+}
+
+/// What every test may count on finding in its environment.
+fn with_environment<'c>(command: &'c mut Command, meta: &Metadata) -> &'c mut Command {
+    command.env("HOLDFAST_BIN", meta.debug_file("holdfast")).env(
+        "HOLDFAST_FIGURES",
+        meta.target_directory.join("reports").join("figures"),
+    )
+}
+
+/// Runs nextest on our terminal and reads the cases from its JUnit file afterwards.
+fn nextest(meta: &Metadata, whole: bool, chosen: &[&Part], extra: &[String]) -> Result<(bool, Vec<Case>)> {
+    let junit = meta.target_directory.join("nextest").join("default").join("junit.xml");
+    if junit.exists() {
+        fs::remove_file(&junit)?;
+    }
+    let mut command = cargo_plain("nextest");
+    command.args(["run", "--workspace"]);
+    if in_ci() {
+        command.arg("--locked");
+    }
+    if !whole {
+        for part in chosen {
+            command.args(["-E", &part.filter()]);
+        }
+    }
+    command.args(extra);
+    let good = show_and_run(with_environment(&mut command, meta))?;
+    // No file: it did not get as far as running tests, and has said why.
+    let cases = match fs::read_to_string(&junit) {
+        Ok(text) => junit::cases(&text),
+        Err(_) if good => anyhow::bail!("nextest left no {}", junit.display()),
+        Err(_) => Vec::new(),
+    };
+    Ok((good, cases))
+}
+
+/// Runs `cargo test`, showing what it prints and reading the cases from it.
+fn cargo_test(meta: &Metadata, whole: bool, chosen: &[&Part], extra: &[String]) -> Result<(bool, Vec<Case>)> {
+    let mut command = cargo("test");
+    command.args(["--workspace", "--no-fail-fast"]);
+    if !whole {
+        for part in chosen {
+            command.args(part.cargo_args());
+        }
+    }
+    command.args(extra);
+    eprintln!("$ {}", crate::process::line_of(&command));
+    // One pipe for both, so that a case stays behind the line that names its binary.
+    let (reader, writer) = std::io::pipe().context("no pipe")?;
+    with_environment(&mut command, meta)
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let mut child = command.spawn().context("cannot start cargo test")?;
+    drop(command); // it holds the writing ends: the pipe would never end
+    let mut cases = libtest::Reader::default();
+    let mut out = stdout();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        let text = String::from_utf8_lossy(&line);
+        writeln!(out, "{text}")?;
+        cases.line(&text);
+    }
+    Ok((child.wait()?.success(), cases.finish()))
+}
+
+/// A run that failed without a failed case (it did not compile, say) must not leave a report that looks good.
+fn with_a_failure(mut cases: Vec<Case>, part: &Part) -> Vec<Case> {
+    if !cases.iter().any(|case| case.outcome == Outcome::Failed) {
+        cases.push(Case {
+            group: part.group(),
+            name: "the run itself".to_owned(),
+            outcome: Outcome::Failed,
+            seconds: None,
+            note: Some("the runner failed outside of any test; it has printed why".to_owned()),
+        });
+    }
+    cases
+}
+
+/// Writes one report for each part that ran.
+fn leave_reports(
+    meta: &Metadata,
+    runner: Runner,
+    parts: &[Part],
+    chosen: &[&Part],
+    cases: Vec<Case>,
+    seconds: f64,
+) -> Result<()> {
+    let mut by_part: BTreeMap<&str, Vec<Case>> = BTreeMap::new();
+    for case in cases {
+        by_part
+            .entry(parts::home_of(parts, &case.group))
+            .or_default()
+            .push(case);
+    }
+    let runner = version_of(runner)?;
+    for part in chosen {
+        let mut report = Report::new(&part.name, &runner);
+        let cases = by_part.remove(part.name.as_str()).unwrap_or_default();
+        // Parts of one run share its wall time; alone, a part has it all.
+        report.seconds = if chosen.len() == 1 {
+            seconds
+        } else {
+            cases.iter().filter_map(|case| case.seconds).sum()
+        };
+        cases.into_iter().for_each(|case| report.add(case));
+        report.add_figures_from(&figures_of(&meta.target_directory, part))?;
+        report.write(&meta.target_directory)?;
+    }
+    Ok(())
+}
+
+fn figures_of(target: &Path, part: &Part) -> std::path::PathBuf {
+    target.join("reports").join("figures").join(&part.name)
+}
+
+fn version_of(runner: Runner) -> Result<String> {
+    let text = match runner {
+        Runner::Nextest => output_of(cargo_plain("nextest").arg("--version"))?,
+        Runner::Cargo => output_of(cargo_plain("--version").arg("--verbose"))?,
+    };
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked> {
+        read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn reads_part_runner_and_the_rest() {
+        let asked = asked("unit --runner cargo -- --nocapture x").unwrap();
+        assert_eq!(asked.part.as_deref(), Some("unit"));
+        assert_eq!(asked.runner, Some(Runner::Cargo));
+        assert_eq!(asked.extra, ["--nocapture", "x"]);
+    }
+
+    #[test]
+    fn a_failed_run_without_a_failed_case_gets_one_in_its_part() {
+        let parts = parts::from_binaries(vec!["main_job".to_owned()]);
+        for part in &parts {
+            let cases = with_a_failure(Vec::new(), part);
+            assert_eq!(cases.len(), 1);
+            assert_eq!(parts::home_of(&parts, &cases[0].group), part.name);
+            assert_eq!(with_a_failure(cases.clone(), part), cases);
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for line in ["unit e2e", "--fast", "--runner", "--runner go"] {
+            let error = asked(line).unwrap_err();
+            assert_eq!(error.downcast_ref::<Exit>().map(|exit| exit.code), Some(2), "{line}");
+        }
+    }
+}
