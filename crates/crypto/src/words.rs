@@ -1,0 +1,81 @@
+//! The EFF word list, and the six words by which people compare keys.
+//!
+//! The six words are 77 bits of scrypt over a fingerprint, so that finding a second key with the same words costs a
+//! memory-hard function per try. To check somebody you compare what your screen shows *for* them with what their screen
+//! shows as *theirs*; there is never one short value over both (a birthday search would break it).
+
+use zeroize::Zeroizing;
+
+use crate::kdf::scrypt_into;
+use crate::label::label;
+
+const COUNT: usize = 7776;
+static LIST: [&str; COUNT] = split(include_bytes!("../data/eff_large_wordlist.txt"));
+
+const LOG2_N: u8 = 14;
+const BITS: u32 = 77;
+
+/// The EFF long list (CC BY 3.0 US, see `data/README.md`): 7,776 words in byte order.
+#[must_use]
+pub fn word_list() -> &'static [&'static str; COUNT] {
+    &LIST
+}
+
+/// The six security words of a fingerprint: the top 77 bits of `scrypt(fingerprint, label "words", N=2^14, r=8, p=1)`,
+/// written in base 7776, most significant digit first. Takes about 50 ms and 16 MiB.
+#[must_use]
+pub fn security_words(fingerprint: &[u8; 32]) -> [&'static str; 6] {
+    let mut hash = [0u8; 16];
+    scrypt_into(fingerprint, &label("words"), LOG2_N, 8, 1, &mut hash[6..]);
+    let mut number = u128::from_be_bytes(hash) >> (80 - BITS);
+    let mut words = [""; 6];
+    for word in words.iter_mut().rev() {
+        let digit = usize::try_from(number % COUNT as u128).expect("a digit is below 7776");
+        *word = LIST[digit];
+        number /= COUNT as u128;
+    }
+    debug_assert_eq!(number, 0, "2^77 is below 7776^6");
+    words
+}
+
+/// Reads six words as somebody types them: any case, white space or commas between them. `None` when they are not exactly six
+/// words of the list.
+#[must_use]
+pub fn parse_words(text: &str) -> Option<[&'static str; 6]> {
+    let mut words = [""; 6];
+    let mut typed = text
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty());
+    for word in &mut words {
+        *word = LIST[position(typed.next()?)?];
+    }
+    typed.next().is_none().then_some(words)
+}
+
+/// The place of a word in the list, whatever its case.
+pub(crate) fn position(word: &str) -> Option<usize> {
+    // Nobody's phrase is left behind on the heap: callers also ask for words of secret phrases.
+    let lower = Zeroizing::new(word.to_ascii_lowercase());
+    LIST.binary_search(&lower.as_str()).ok()
+}
+
+/// Cuts the file into its lines at compile time; a list of another length does not build.
+const fn split(mut rest: &'static [u8]) -> [&'static str; COUNT] {
+    let mut words = [""; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        let mut end = 0;
+        while rest[end] != b'\n' {
+            end += 1;
+        }
+        let (word, tail) = rest.split_at(end);
+        words[index] = match str::from_utf8(word) {
+            Ok(word) => word,
+            Err(_) => panic!("the word list is not UTF-8"),
+        };
+        (_, rest) = tail.split_at(1);
+        index += 1;
+    }
+    assert!(rest.is_empty(), "the word list is longer than 7776 lines");
+    words
+}
