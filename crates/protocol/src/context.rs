@@ -1,0 +1,55 @@
+//! What every box and every wrap is bound to: the one table of `docs/spec/contexts.md`, as code.
+//!
+//! A context is never stored beside its box. Whoever opens the box must already know each field, so a box that was
+//! moved, replayed or retyped does not open.
+
+use crate::cbor::encode;
+use crate::id::{ChunkId, Hash, ItemId, Locator, PrincipalId, SpaceId, VersionId};
+
+/// The body of the entry at `seq`, under the key of `epoch`.
+#[must_use]
+pub fn entry_body(space: SpaceId, epoch: u32, seq: u64, prev: Hash) -> Vec<u8> {
+    encode(&("entry-body", space, epoch, seq, prev))
+}
+
+/// A chunk of an item's content, under its chunk key.
+#[must_use]
+pub fn chunk(space: SpaceId, item: ItemId, id: ChunkId) -> Vec<u8> {
+    encode(&("chunk", space, item, id))
+}
+
+/// The manifest of one version, under its manifest key.
+#[must_use]
+pub fn manifest(space: SpaceId, item: ItemId, version: VersionId) -> Vec<u8> {
+    encode(&("manifest", space, item, version))
+}
+
+/// The earlier key material of a principal, under the link key of the later one.
+#[must_use]
+pub fn link(principal: PrincipalId, old: Hash, new: Hash) -> Vec<u8> {
+    encode(&("link", principal, old, new))
+}
+
+/// What the recovery key opens.
+#[must_use]
+pub fn recovery(locator: Locator) -> Vec<u8> {
+    encode(&("recovery", locator))
+}
+
+/// A row of the device's own store (`table`, `key`), under the device's key.
+#[must_use]
+pub fn local(principal: PrincipalId, table: &str, key: &[u8]) -> Vec<u8> {
+    encode(&("local", principal, table, minicbor::bytes::ByteVec::from(key.to_vec())))
+}
+
+/// The device's copy of the pins, under the "pins" key.
+#[must_use]
+pub fn pins(principal: PrincipalId, name: &str) -> Vec<u8> {
+    encode(&("pins", principal, name))
+}
+
+/// An epoch key wrapped to one recipient (the OAEP label is made from this).
+#[must_use]
+pub fn epoch_wrap(space: SpaceId, epoch: u32, recipient: Hash, author: Hash) -> Vec<u8> {
+    encode(&("epoch-wrap", space, epoch, recipient, author))
+}

@@ -1,0 +1,28 @@
+//! The words of Holdfast and what goes over the wire. No IO, no clock.
+//!
+//! - [`bundle`]: public keys and how a chain of them is checked
+//! - [`entry`], [`item`], [`manifest`]: what a log, a space and a pack hold
+//! - [`replay`]: folding a log into a state with every check
+//! - [`context`]: what every box is bound to
+//! - [`wire`]: the messages of the server's API
+//!
+//! The binding text is `docs/spec/`; each module names its page.
+
+#![deny(missing_docs)]
+
+pub mod bundle;
+pub mod cbor;
+pub mod context;
+pub mod entry;
+pub mod id;
+pub mod item;
+pub mod limits;
+pub mod login;
+pub mod manifest;
+pub mod refusal;
+pub mod replay;
+pub mod secretvalue;
+pub mod wire;
+
+pub use refusal::Refusal;
+pub use secretvalue::{KeyField, SecretText};

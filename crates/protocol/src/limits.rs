@@ -1,0 +1,33 @@
+//! Sizes that are checked before anything is allocated or computed. One table; the spec repeats it.
+
+/// A signed log entry, in bytes.
+pub const ENTRY: usize = 1 << 20;
+/// A signed bundle, in bytes (an 8192-bit key and two signatures fit three times over).
+pub const BUNDLE: usize = 16 << 10;
+/// Bundles in one principal's chain.
+pub const BUNDLE_CHAIN: usize = 256;
+/// A sealed box, in bytes.
+pub const SEALED: usize = 16 << 20;
+/// A part of a pack on its way to the server, in bytes.
+pub const PART: u64 = 8 << 20;
+/// Packs are filled up to this many bytes before the next one is begun.
+pub const PACK_TARGET: u64 = 32 << 20;
+/// The largest pack a server takes, in bytes.
+pub const PACK: u64 = 80 << 20;
+/// Packs are padded to, and read in, windows of this many bytes.
+pub const WINDOW: u64 = 256 << 10;
+/// Members of one space: as many as get a wrap each under 8192-bit keys in one entry of [`ENTRY`] bytes, or nobody could be
+/// removed any more.
+pub const MEMBERS: usize = 900;
+/// Packs that one commit may add or drop.
+pub const PACKS_PER_COMMIT: usize = 16_384;
+/// A handle, in bytes.
+pub const HANDLE: usize = 254;
+/// A name of a project or an item, in bytes.
+pub const NAME: usize = 1_024;
+/// Entries in one answer of the server.
+pub const ENTRIES_PER_PAGE: usize = 500;
+/// Versions of a secret that are kept.
+pub const SECRET_VERSIONS: usize = 20;
+/// Times a client judges an operation again after somebody else was quicker.
+pub const APPEND_TRIES: usize = 16;

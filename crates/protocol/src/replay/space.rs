@@ -1,0 +1,223 @@
+//! A space as one of its members sees it: authority, epoch keys and readable contents, extended entry by entry.
+
+use std::collections::BTreeMap;
+
+use holdfast_crypto::Key32;
+
+use crate::entry::{Body, Op, Role, SignedEntry, epoch_commitment};
+use crate::id::{PrincipalId, SpaceId};
+use crate::refusal::Refusal;
+use crate::replay::{Authority, BundleSource, Contents, WrapFor};
+use crate::secretvalue::KeyField;
+
+/// Opens wraps with the private keys of the person who reads.
+pub trait UnwrapKeys {
+    /// The epoch key in a wrap; `None` when none of the person's keys opens it.
+    fn unwrap_epoch_key(&self, space: SpaceId, wrap: &WrapFor) -> Option<Key32>;
+}
+
+/// An entry whose body still waits for its key.
+#[derive(Clone)]
+struct Waiting {
+    signed: SignedEntry,
+    role: Role,
+}
+
+/// A space, folded from its log.
+#[derive(Clone)]
+pub struct Space {
+    me: PrincipalId,
+    authority: Authority,
+    contents: Contents,
+    keys: BTreeMap<u32, KeyField>,
+    /// The newest wrap for me.
+    wrap: Option<WrapFor>,
+    /// Entries that can't be read yet: I was not a member when their epoch began.
+    waiting: Vec<Waiting>,
+}
+
+impl Space {
+    /// Folds a log from its beginning.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; an empty log is [`Refusal::Genesis`].
+    pub fn replay(
+        space: SpaceId,
+        me: PrincipalId,
+        entries: &[SignedEntry],
+        bundles: &impl BundleSource,
+        keys: &impl UnwrapKeys,
+    ) -> Result<Self, Refusal> {
+        let (first, rest) = entries.split_first().ok_or(Refusal::Genesis)?;
+        let authority = Authority::genesis(space, first, bundles)?;
+        let mut state = Self {
+            me,
+            contents: Contents::default(),
+            keys: BTreeMap::new(),
+            wrap: None,
+            waiting: Vec::new(),
+            authority,
+        };
+        if let Some(open) = &state.authority.core().open_key {
+            state.keys.insert(0, open.clone());
+        }
+        state.take(first, Role::Owner);
+        state.extend(rest, bundles, keys)?;
+        Ok(state)
+    }
+
+    /// Applies more entries. After an error the state must be thrown away.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn extend(
+        &mut self,
+        entries: &[SignedEntry],
+        bundles: &impl BundleSource,
+        keys: &impl UnwrapKeys,
+    ) -> Result<(), Refusal> {
+        for signed in entries {
+            let role = self.authority.role(signed.entry.author).ok_or(Refusal::AuthorUnknown);
+            self.authority.advance(signed, bundles)?;
+            self.take(signed, role?);
+        }
+        self.find_keys(keys)?;
+        self.read_waiting()
+    }
+
+    /// Keeps what later steps need of an entry that passed authority.
+    fn take(&mut self, signed: &SignedEntry, role: Role) {
+        let entry = &signed.entry;
+        let wraps: &[_] = match &entry.op {
+            Op::Genesis { epoch: Some(start), .. }
+            | Op::Rotate { epoch: start }
+            | Op::Remove { epoch: Some(start), .. } => &start.wraps,
+            Op::Add { wrap: Some(wrap), .. } | Op::Rewrap { wrap: Some(wrap) } => std::slice::from_ref(wrap),
+            _ => &[],
+        };
+        if let Some(wrap) = wraps.iter().find(|wrap| wrap.recipient == self.me) {
+            self.wrap = Some(WrapFor {
+                epoch: entry.epoch,
+                author_bundle: entry.author_bundle,
+                wrap: wrap.clone(),
+            });
+        }
+        self.waiting.push(Waiting {
+            signed: signed.clone(),
+            role,
+        });
+    }
+
+    /// Unwraps the newest key for me and walks back to the ones before it, which the openers of epochs hold.
+    fn find_keys(&mut self, keys: &impl UnwrapKeys) -> Result<(), Refusal> {
+        let Some(wrap) = &self.wrap else { return Ok(()) };
+        if self.keys.contains_key(&wrap.epoch) {
+            return Ok(());
+        }
+        let Some(key) = keys.unwrap_epoch_key(self.authority.space(), wrap) else {
+            return Err(Refusal::Commitment);
+        };
+        let mut epoch = wrap.epoch;
+        let mut key = KeyField::new(key);
+        loop {
+            let committed = epoch_commitment(key.key(), self.authority.space(), epoch);
+            if self.authority.commitment(epoch) != Some(committed) {
+                return Err(Refusal::Commitment);
+            }
+            self.keys.insert(epoch, key.clone());
+            if epoch == 0 || self.keys.contains_key(&(epoch - 1)) {
+                return Ok(());
+            }
+            let opener = self
+                .waiting
+                .iter()
+                .find(|waiting| waiting.signed.entry.epoch == epoch && opens_epoch(&waiting.signed.entry.op))
+                .ok_or(Refusal::PreviousKey)?;
+            let body = self.open_body(&opener.signed)?.ok_or(Refusal::BodyPresence)?;
+            key = body.previous_key.clone().ok_or(Refusal::PreviousKey)?;
+            epoch -= 1;
+        }
+    }
+
+    fn open_body(&self, signed: &SignedEntry) -> Result<Option<Body>, Refusal> {
+        let entry = &signed.entry;
+        let Some(sealed) = &entry.body else { return Ok(None) };
+        let key = self.keys.get(&entry.epoch).ok_or(Refusal::BodyOpen)?;
+        Body::open(sealed, key.key(), entry.space, entry.epoch, entry.seq, entry.prev)
+            .map(Some)
+            .map_err(|_| Refusal::BodyOpen)
+    }
+
+    fn read_waiting(&mut self) -> Result<(), Refusal> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut rest = waiting.into_iter();
+        for next in rest.by_ref() {
+            let entry = &next.signed.entry;
+            if entry.body.is_some() && !self.keys.contains_key(&entry.epoch) {
+                self.waiting.push(next);
+                break;
+            }
+            let body = self.open_body(&next.signed)?;
+            let previous = body.as_ref().and_then(|body| body.previous_key.as_ref());
+            match previous {
+                Some(previous) if opens_epoch(&entry.op) => {
+                    let committed = entry
+                        .epoch
+                        .checked_sub(1)
+                        .map(|before| epoch_commitment(previous.key(), entry.space, before));
+                    if committed.is_none() || committed != self.authority.commitment(entry.epoch.saturating_sub(1)) {
+                        return Err(Refusal::Commitment);
+                    }
+                }
+                Some(_) => return Err(Refusal::PreviousKey),
+                None if opens_epoch(&entry.op) => return Err(Refusal::PreviousKey),
+                None => {}
+            }
+            self.contents
+                .apply(&next.signed, body.as_ref(), &self.authority, next.role)?;
+        }
+        self.waiting.extend(rest);
+        Ok(())
+    }
+
+    /// Who reads.
+    #[must_use]
+    pub fn me(&self) -> PrincipalId {
+        self.me
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// What can be read.
+    #[must_use]
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// The key of an epoch, if this person has it.
+    #[must_use]
+    pub fn key(&self, epoch: u32) -> Option<&KeyField> {
+        self.keys.get(&epoch)
+    }
+
+    /// The current epoch's key, if this person has it.
+    #[must_use]
+    pub fn current_key(&self) -> Option<&KeyField> {
+        self.key(self.authority.epoch())
+    }
+
+    /// Entries at the end of the log that this person has no key for (written after a removal).
+    #[must_use]
+    pub fn unread_entries(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+/// Whether an op opens an epoch after the first.
+fn opens_epoch(op: &Op) -> bool {
+    matches!(op, Op::Rotate { .. } | Op::Remove { epoch: Some(_), .. })
+}

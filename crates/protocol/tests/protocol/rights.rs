@@ -1,0 +1,163 @@
+//! The table "who may do what" of `docs/spec/log.md`, every cell of it.
+
+use holdfast_protocol::Refusal;
+use holdfast_protocol::entry::{Body, Role};
+
+use crate::support::log::{Draft, Log};
+use crate::support::people::{ana, ben, carl, dora};
+use crate::support::things::{note, pack, purge, put};
+
+const READER: Option<Role> = Some(Role::Reader);
+const CONTRIBUTOR: Option<Role> = Some(Role::Contributor);
+const OWNER: Option<Role> = Some(Role::Owner);
+
+/// An op, how Ben does it, and the lowest role that may.
+type Row = (&'static str, fn(&Log) -> Draft, Role);
+
+/// Everything that Ben can try in a log that has another owner, a reader, a pack and a note.
+const TABLE: &[Row] = &[
+    (
+        "add",
+        |log| log.add(ben().first(), dora().first(), Role::Reader),
+        Role::Owner,
+    ),
+    (
+        "remove",
+        |log| log.remove(ben().first(), carl().principal()),
+        Role::Owner,
+    ),
+    (
+        "remove an owner",
+        |log| log.remove(ben().first(), ana().principal()),
+        Role::Owner,
+    ),
+    ("leave", |log| log.leave(ben().first()), Role::Reader),
+    (
+        "set role",
+        |log| log.set_role(ben().first(), carl().principal(), Role::Contributor),
+        Role::Owner,
+    ),
+    (
+        "promote oneself",
+        |log| log.set_role(ben().first(), ben().principal(), Role::Owner),
+        Role::Owner,
+    ),
+    ("rewrap", |log| log.rewrap(ben().second()), Role::Reader),
+    (
+        "commit nothing",
+        |log| log.commit(ben().first(), Body::default()),
+        Role::Contributor,
+    ),
+    (
+        "commit an item",
+        |log| log.commit(ben().first(), put(note(7, ben().principal()))),
+        Role::Contributor,
+    ),
+    (
+        "add a pack",
+        |log| log.packs(ben().first(), &[pack(2)], &[], Body::default()),
+        Role::Contributor,
+    ),
+    (
+        "drop a pack",
+        |log| log.packs(ben().first(), &[], &[pack(1).id], Body::default()),
+        Role::Owner,
+    ),
+];
+
+/// A log in which Ben has this role, or is not in it.
+fn log_with(encrypted: bool, role: Option<Role>) -> Log {
+    let mut log = if encrypted {
+        Log::project(ana().first())
+    } else {
+        Log::standard(ana().first())
+    };
+    log.push(&log.add(ana().first(), carl().first(), Role::Reader));
+    log.push(&log.packs(ana().first(), &[pack(1)], &[], put(note(1, ana().principal()))));
+    if let Some(role) = role {
+        log.push(&log.add(ana().first(), ben().first(), role));
+    }
+    log
+}
+
+#[test]
+fn every_role_may_do_exactly_what_the_table_says() {
+    let mut cells = 0;
+    for encrypted in [true, false] {
+        for role in [None, READER, CONTRIBUTOR, OWNER] {
+            let log = log_with(encrypted, role);
+            for (what, make, needs) in TABLE {
+                let wanted = match role {
+                    None => Some(Refusal::AuthorUnknown),
+                    Some(role) if role < *needs => Some(Refusal::RoleDenied),
+                    Some(_) => None,
+                };
+                let verdict = log.verdict(&make(&log).finish(), ana()).err();
+                assert_eq!(verdict, wanted, "{what} as {role:?}, encrypted: {encrypted}");
+                cells += 1;
+            }
+        }
+    }
+    assert_eq!(cells, 2 * 4 * TABLE.len());
+}
+
+#[test]
+fn only_owners_rotate_and_only_encrypted_projects() {
+    for (role, wanted) in [
+        (None, Some(Refusal::AuthorUnknown)),
+        (READER, Some(Refusal::RoleDenied)),
+        (CONTRIBUTOR, Some(Refusal::RoleDenied)),
+        (OWNER, None),
+    ] {
+        let log = log_with(true, role);
+        assert_eq!(log.verdict(&log.rotate(ben().first()).finish(), ana()).err(), wanted);
+    }
+    let open = log_with(false, OWNER);
+    assert_eq!(
+        open.verdict(&open.rotate(ben().first()).finish(), ana()).err(),
+        Some(Refusal::EpochMaterial)
+    );
+}
+
+#[test]
+fn only_owners_purge() {
+    for (role, wanted) in [(CONTRIBUTOR, Some(Refusal::PurgeDenied)), (OWNER, None)] {
+        let log = log_with(true, role);
+        assert_eq!(
+            log.verdict(&log.commit(ben().first(), purge(1)).finish(), ana()).err(),
+            wanted
+        );
+    }
+}
+
+#[test]
+fn rights_are_those_before_the_entry_and_end_at_once() {
+    let mut log = log_with(true, OWNER);
+    log.push(&log.set_role(ana().first(), ben().principal(), Role::Reader));
+    let again = log.set_role(ben().first(), ben().principal(), Role::Owner);
+    assert_eq!(log.verdict(&again.finish(), ana()).err(), Some(Refusal::RoleDenied));
+    // What Ben did as an owner stays valid.
+    let mut log = log_with(true, OWNER);
+    log.push(&log.commit(ben().first(), purge(1)));
+    log.push(&log.set_role(ana().first(), ben().principal(), Role::Reader));
+    assert!(log.read_as(ana()).unwrap().contents().items().is_empty());
+}
+
+#[test]
+fn a_refused_entry_leaves_the_state_as_it_was() {
+    let log = log_with(true, CONTRIBUTOR);
+    let mut state = log.state.clone();
+    let bad = log
+        .packs(ben().first(), &[pack(2), pack(2)], &[], Body::default())
+        .finish();
+    let bundles = crate::support::people::directory();
+    assert_eq!(state.apply(&bad, bundles), Err(Refusal::PackRepeated));
+    assert_eq!(
+        (state.seq(), state.head(), state.live_bytes()),
+        (log.state.seq(), log.state.head(), log.state.live_bytes())
+    );
+    assert_eq!(state.packs(), log.state.packs());
+    let good = log.packs(ben().first(), &[pack(2)], &[], Body::default()).finish();
+    assert_eq!(state.apply(&good, bundles), Ok(()));
+    assert_eq!(state.live_bytes(), log.state.live_bytes() + pack(2).bytes);
+}

@@ -1,0 +1,8 @@
+//! People with fixed keys, and a builder of honest logs whose next entry a test may twist.
+
+pub(crate) mod cbor;
+pub(crate) mod log;
+pub(crate) mod people;
+pub(crate) mod rng;
+pub(crate) mod story;
+pub(crate) mod things;
