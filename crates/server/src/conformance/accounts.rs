@@ -1,0 +1,292 @@
+//! Accounts, chains, recovery boxes, tokens, invitations.
+
+use holdfast_protocol::id::{InvitationId, Locator};
+use holdfast_protocol::wire::{B64, LinkBox};
+
+use super::{account, bundle, device, hash, principal, recovery, space};
+use crate::ports::{Database, NewKeys, Renewal, Session, StoreError};
+
+pub(super) async fn unique_in_every_way(database: &dyn Database) {
+    database
+        .create_account(account(1, "one"))
+        .await
+        .expect("a first account");
+    let taken = Err(StoreError::Exists);
+    assert_eq!(
+        database.create_account(account(2, "one")).await,
+        taken,
+        "the handle is taken"
+    );
+    let mut twin = account(2, "two");
+    twin.principal = principal(1);
+    assert_eq!(database.create_account(twin).await, taken, "the principal is taken");
+    let mut twin = account(2, "two");
+    twin.vault.space = space(1);
+    assert_eq!(database.create_account(twin).await, taken, "the vault is taken");
+    assert!(
+        database.account(principal(2)).await.expect("an answer").is_none(),
+        "nothing half done"
+    );
+    assert!(
+        database.head(space(2)).await.expect("an answer").is_none(),
+        "nothing half done"
+    );
+
+    database
+        .create_account(account(2, "two"))
+        .await
+        .expect("another account");
+    let found = database
+        .account_by_handle("two")
+        .await
+        .expect("an answer")
+        .expect("an account");
+    assert_eq!(
+        (found.principal, found.vault, found.counter),
+        (principal(2), space(2), 0)
+    );
+    assert_eq!(found.kdf, bundle(2, 0).kdf);
+    assert_eq!(database.account(principal(2)).await.expect("an answer"), Some(found));
+    assert!(
+        database.account_by_handle("TWO").await.expect("an answer").is_none(),
+        "handles are compared as written"
+    );
+    assert!(database.chain(principal(99)).await.expect("an answer").is_empty());
+}
+
+pub(super) async fn chains_are_compared_and_set(database: &dyn Database) {
+    for n in [20, 21, 22] {
+        let lasting = super::tokens(n, 10_000, 10_000);
+        database
+            .create_device(principal(1), device(n), lasting, 5)
+            .await
+            .expect("a device");
+    }
+    let change = |counter: u8| NewKeys {
+        principal: principal(1),
+        bundle: bundle(1, counter),
+        link: LinkBox {
+            old: hash(1, counter.wrapping_sub(1)),
+            new: hash(1, counter),
+            sealed: B64(vec![counter]),
+        },
+        recovery: Some(recovery(1)),
+        keep: device(21),
+    };
+    assert_eq!(
+        database.change_keys(change(2)).await,
+        Err(StoreError::Conflict),
+        "a step was left out"
+    );
+    assert_eq!(
+        database.change_keys(change(0)).await,
+        Err(StoreError::Conflict),
+        "a step was repeated"
+    );
+    assert_eq!(
+        database.devices(principal(1)).await.expect("devices").len(),
+        3,
+        "nothing half done"
+    );
+    database.change_keys(change(1)).await.expect("the next bundle");
+    assert_eq!(
+        database.change_keys(change(1)).await,
+        Err(StoreError::Conflict),
+        "somebody was quicker"
+    );
+    assert_eq!(
+        database.chain(principal(1)).await.expect("a chain"),
+        [vec![8, 1, 0], vec![8, 1, 1]]
+    );
+    let links = database.links(principal(1)).await.expect("links");
+    assert_eq!(links, [change(1).link]);
+    let left = database.devices(principal(1)).await.expect("devices");
+    assert_eq!(
+        left.iter().map(|row| row.id).collect::<Vec<_>>(),
+        [device(21)],
+        "only the one that asked stays"
+    );
+    assert!(
+        database
+            .session(super::tokens(20, 0, 0).access, 6)
+            .await
+            .expect("an answer")
+            .is_none(),
+        "its tokens went too"
+    );
+    let newest = database
+        .account(principal(1))
+        .await
+        .expect("an answer")
+        .expect("an account");
+    assert_eq!((newest.counter, newest.kdf), (1, bundle(1, 1).kdf));
+    assert!(database.has_recovery(principal(1)).await.expect("an answer"));
+}
+
+pub(super) async fn recovery_boxes(database: &dyn Database) {
+    assert_eq!(
+        database.recovery(Locator([1; 16])).await.expect("an answer"),
+        Some(vec![9, 1])
+    );
+    assert_eq!(database.recovery(Locator([3; 16])).await.expect("an answer"), None);
+    let taken = database.set_recovery(principal(2), Some(recovery(1))).await;
+    assert_eq!(taken, Err(StoreError::Exists), "somebody else's locator");
+    database
+        .set_recovery(principal(1), Some(recovery(3)))
+        .await
+        .expect("another box");
+    assert_eq!(
+        database.recovery(Locator([1; 16])).await.expect("an answer"),
+        None,
+        "the old box is gone"
+    );
+    database.set_recovery(principal(1), None).await.expect("no box");
+    assert!(!database.has_recovery(principal(1)).await.expect("an answer"));
+}
+
+async fn tokens_of(database: &dyn Database, n: u8, now_ms: u64) -> Option<Session> {
+    database
+        .session(super::tokens(n, 0, 0).access, now_ms)
+        .await
+        .expect("an answer")
+}
+
+pub(super) async fn tokens(database: &dyn Database) {
+    database
+        .create_device(principal(2), device(30), super::tokens(30, 1_000, 5_000), 100)
+        .await
+        .expect("a device");
+    let session = tokens_of(database, 30, 999).await.expect("signed in");
+    assert_eq!(
+        session,
+        Session {
+            principal: principal(2),
+            device: device(30),
+            expires_ms: 1_000
+        }
+    );
+    assert!(tokens_of(database, 30, 1_000).await.is_none(), "ended");
+
+    let renewed = database
+        .renew(super::tokens(30, 0, 0).refresh, super::tokens(31, 2_000, 6_000), 900)
+        .await;
+    assert_eq!(renewed, Ok(Renewal::Renewed(principal(2), device(30))));
+    assert!(
+        tokens_of(database, 30, 950).await.is_some(),
+        "the earlier access token lives until it ends"
+    );
+    assert!(tokens_of(database, 31, 950).await.is_some());
+    let row = database
+        .devices(principal(2))
+        .await
+        .expect("devices")
+        .pop()
+        .expect("a device");
+    assert_eq!((row.created_ms, row.seen_ms), (100, 900));
+
+    let unknown = database.renew(hash(77, 7), super::tokens(32, 2_000, 6_000), 900).await;
+    assert_eq!(unknown, Ok(Renewal::Unknown));
+    let reused = database
+        .renew(super::tokens(30, 0, 0).refresh, super::tokens(32, 2_000, 6_000), 950)
+        .await;
+    assert_eq!(reused, Ok(Renewal::Reused(device(30))), "a second use ends the device");
+    assert!(tokens_of(database, 31, 950).await.is_none());
+    assert!(database.devices(principal(2)).await.expect("devices").is_empty());
+
+    database
+        .create_device(principal(2), device(33), super::tokens(33, 1_000, 5_000), 100)
+        .await
+        .expect("a device");
+    let late = database
+        .renew(super::tokens(33, 0, 0).refresh, super::tokens(34, 9_000, 9_000), 5_000)
+        .await;
+    assert_eq!(late, Ok(Renewal::Unknown), "the refresh token has ended");
+    assert_eq!(
+        database.end_device(principal(1), device(33)).await,
+        Err(StoreError::Missing),
+        "somebody else's"
+    );
+    database.sweep_ended(5_000).await.expect("a sweep");
+    assert_eq!(
+        database.end_device(principal(2), device(33)).await,
+        Err(StoreError::Missing),
+        "swept"
+    );
+}
+
+pub(super) async fn invitations(database: &dyn Database) {
+    let id = |n: u8| InvitationId([n; 16]);
+    database
+        .create_invitation(principal(1), id(1), 1_000, 2, 10)
+        .await
+        .expect("an invitation");
+    assert_eq!(
+        database.create_invitation(principal(2), id(1), 1_000, 2, 10).await,
+        Err(StoreError::Exists)
+    );
+    database
+        .create_invitation(principal(1), id(2), 2_000, 2, 10)
+        .await
+        .expect("an invitation");
+    assert_eq!(
+        database.create_invitation(principal(1), id(3), 2_000, 2, 10).await,
+        Err(StoreError::Quota)
+    );
+    database
+        .create_invitation(principal(1), id(3), 2_000, 2, 1_000)
+        .await
+        .expect("one has ended");
+
+    assert_eq!(
+        database.claim_invitation(id(1), principal(2), b"proof", 1_000).await,
+        Err(StoreError::Missing),
+        "ended"
+    );
+    database
+        .claim_invitation(id(2), principal(2), b"proof", 20)
+        .await
+        .expect("a claim");
+    database
+        .claim_invitation(id(2), principal(2), b"proof", 21)
+        .await
+        .expect("the same claim");
+    assert_eq!(
+        database.claim_invitation(id(2), principal(2), b"other", 21).await,
+        Err(StoreError::Conflict)
+    );
+    assert_eq!(
+        database.claim_invitation(id(2), principal(1), b"proof", 21).await,
+        Err(StoreError::Conflict)
+    );
+    let rows = database.invitations(principal(1), 1_500).await.expect("invitations");
+    assert_eq!(
+        rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+        [id(2), id(3)],
+        "the first has ended"
+    );
+    assert_eq!(
+        (rows[0].claimed_by, rows[0].proof.clone()),
+        (Some(principal(2)), Some(B64(b"proof".to_vec())))
+    );
+    assert_eq!((rows[1].claimed_by, rows[1].proof.clone()), (None, None));
+    assert!(
+        database
+            .invitations(principal(2), 20)
+            .await
+            .expect("invitations")
+            .is_empty()
+    );
+    assert_eq!(
+        database.delete_invitation(principal(2), id(2)).await,
+        Err(StoreError::Missing),
+        "somebody else's"
+    );
+    database
+        .delete_invitation(principal(1), id(2))
+        .await
+        .expect("taken back");
+    assert_eq!(
+        database.claim_invitation(id(2), principal(2), b"proof", 22).await,
+        Err(StoreError::Missing)
+    );
+}

@@ -1,0 +1,89 @@
+//! One thin handler for each route: read the request, ask the rules, write the answer.
+
+pub(crate) mod accounts;
+pub(crate) mod directory;
+pub(crate) mod events;
+pub(crate) mod invitations;
+pub(crate) mod meta;
+pub(crate) mod packs;
+pub(crate) mod sessions;
+pub(crate) mod spaces;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{delete, get, post, put};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::rules::{Failure, Rules};
+use crate::{http, limits};
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) rules: Arc<Rules>,
+    /// Cancelled when the server stops: streams without an end, end.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// All routes with what every request goes through.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route("/server", get(meta::server))
+        .route(
+            "/accounts",
+            post(accounts::sign_up).layer(DefaultBodyLimit::max(limits::SIGN_UP)),
+        )
+        .route("/signin/start", post(sessions::start_sign_in))
+        .route("/signin", post(sessions::sign_in))
+        .route("/token", post(sessions::renew).delete(sessions::sign_out))
+        .route("/devices", get(sessions::devices))
+        .route("/devices/{device}", delete(sessions::end_device))
+        .route("/me", get(accounts::me))
+        .route("/me/bundle", put(accounts::change_keys))
+        .route(
+            "/me/recovery",
+            put(accounts::set_recovery).delete(accounts::remove_recovery),
+        )
+        .route("/recovery", post(accounts::recover))
+        .route("/directory", post(directory::look_up))
+        .route("/directory/{principal}", get(directory::look_up_principal))
+        .route(
+            "/spaces",
+            get(spaces::list)
+                .post(spaces::create)
+                .layer(DefaultBodyLimit::max(limits::APPEND)),
+        )
+        .route(
+            "/spaces/{space}/entries",
+            get(spaces::entries)
+                .post(spaces::append)
+                .layer(DefaultBodyLimit::max(limits::APPEND)),
+        )
+        .route("/spaces/{space}/usage", get(spaces::usage))
+        .route("/spaces/{space}/packs", post(packs::begin))
+        .route("/spaces/{space}/packs/query", post(packs::query))
+        .route("/spaces/{space}/packs/{pack}", delete(packs::abort))
+        .route(
+            "/spaces/{space}/packs/{pack}/parts/{part}",
+            put(packs::put_part).layer(DefaultBodyLimit::max(limits::PART)),
+        )
+        .route("/spaces/{space}/packs/{pack}/bytes", get(packs::read))
+        .route("/invitations", post(invitations::invite).get(invitations::list))
+        .route("/invitations/{invitation}", delete(invitations::take_back))
+        .route("/invitations/{invitation}/claim", post(invitations::claim))
+        .route("/events", get(events::listen));
+    Router::new()
+        .route("/healthz", get(meta::health))
+        .route("/openapi.json", get(meta::openapi))
+        .nest("/v1", api)
+        .fallback(|| async { Failure::NotFound })
+        .method_not_allowed_fallback(|| async { Failure::NotFound })
+        .layer(DefaultBodyLimit::max(limits::SMALL))
+        .layer(middleware::from_fn(http::time_limit))
+        .layer(CatchPanicLayer::custom(http::panicked))
+        .layer(middleware::from_fn(http::log))
+        .with_state(app)
+}

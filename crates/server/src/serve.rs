@@ -1,0 +1,233 @@
+//! Starting and stopping the server: in the app, in the command line, in a test.
+
+mod connections;
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::folder::Folder;
+use crate::limits;
+use crate::ports::{Blobs, Clock, Database, SystemClock};
+use crate::routes::{App, router};
+use crate::rules::{Cleaned, Failure, Origins, Policy, Rules};
+use crate::sqlite::Sqlite;
+
+/// How often the clean-up runs.
+const CLEAN_UP: Duration = Duration::from_secs(60 * 60);
+
+/// What an operator decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder for everything that is stored; made where needed, for this user alone.
+    pub data: PathBuf,
+    /// Where to listen. Plain HTTP: a loopback address, or one that only a TLS proxy reaches.
+    pub listen: SocketAddr,
+    /// Bytes of packs that one space may hold.
+    pub quota_bytes: u64,
+    /// The address that clients use, when it is not the one listened on: `https://files.example.org`.
+    pub origin: Option<String>,
+    /// Whether anybody may make an account.
+    pub open_signup: bool,
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder can't be used.
+    #[error("the data folder can't be used: {0}")]
+    Data(std::io::Error),
+    /// Another server has the data folder.
+    #[error("another server is using the data folder")]
+    InUse,
+    /// The database can't be used.
+    #[error("the database can't be used: {0}")]
+    Database(String),
+    /// The address can't be listened on.
+    #[error("can't listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The origin is not scheme, host and port.
+    #[error("{0:?} is not an origin like https://files.example.org")]
+    Origin(String),
+}
+
+/// The ports a server stands on.
+pub struct Ports {
+    /// Accounts, logs and everything else that is small.
+    pub database: Arc<dyn Database>,
+    /// Bytes of packs.
+    pub blobs: Arc<dyn Blobs>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A server that runs.
+pub struct Running {
+    local: SocketAddr,
+    rules: Arc<Rules>,
+    database: Arc<dyn Database>,
+    stopping: CancellationToken,
+    accepting: JoinHandle<()>,
+    cleaning: JoinHandle<()>,
+    _lock: File,
+}
+
+/// Starts a server on the default adapters: an SQLite file and a folder.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn start(config: Config) -> Result<Running, Error> {
+    let lock = take_folder(&config.data)?;
+    let ports = Ports {
+        database: Arc::new(database(&config.data).await?),
+        blobs: Arc::new(Folder::open(config.data.join("packs")).map_err(Error::Data)?),
+        clock: Arc::new(SystemClock),
+    };
+    run(config, lock, ports).await
+}
+
+/// Starts a server on other adapters, with what `config.data` still says about the lock.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn start_on(config: Config, ports: Ports) -> Result<Running, Error> {
+    let lock = take_folder(&config.data)?;
+    run(config, lock, ports).await
+}
+
+/// Opens the database of a data folder.
+async fn database(data: &Path) -> Result<Sqlite, Error> {
+    Sqlite::open(&data.join("holdfast.db"))
+        .await
+        .map_err(|error| Error::Database(error.to_string()))
+}
+
+/// Makes the data folder and locks it: two servers on one folder would not know of each other's sign-ins.
+fn take_folder(data: &Path) -> Result<File, Error> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data).map_err(Error::Data)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data.join("server.lock"))
+        .map_err(Error::Data)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse),
+        Err(TryLockError::Error(error)) => Err(Error::Data(error)),
+    }
+}
+
+async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error> {
+    let origins = Origins::new(config.origin.as_deref()).map_err(Error::Origin)?;
+    let policy = Policy {
+        quota_bytes: config.quota_bytes,
+        open_signup: config.open_signup,
+        origins,
+    };
+    let database = Arc::clone(&ports.database);
+    let rules = Rules::new(ports.database, ports.blobs, ports.clock, policy);
+    let rules = Arc::new(rules.await.map_err(|failure| Error::Database(why(failure)))?);
+    let cleaned = rules.clean_up_at_start().await;
+    report(cleaned);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| Error::Listen(config.listen, error))?;
+    let local = listener
+        .local_addr()
+        .map_err(|error| Error::Listen(config.listen, error))?;
+    if !local.ip().is_loopback() && config.origin.is_none() {
+        tracing::warn!("listening beyond this computer without TLS: clients accept plain http on loopback only");
+    }
+    let stopping = CancellationToken::new();
+    let app = Arc::new(App {
+        rules: Arc::clone(&rules),
+        stopping: stopping.clone(),
+    });
+    let accepting = tokio::spawn(connections::accept(listener, router(app), stopping.clone()));
+    let cleaning = tokio::spawn(clean_up_hourly(Arc::clone(&rules), stopping.clone()));
+    tracing::info!(port = local.port(), "listening");
+    Ok(Running {
+        local,
+        rules,
+        database,
+        stopping,
+        accepting,
+        cleaning,
+        _lock: lock,
+    })
+}
+
+impl Running {
+    /// Where the server listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Cleans up now.
+    ///
+    /// # Errors
+    /// As the ports report.
+    pub async fn clean_up(&self) -> Result<Cleaned, Failure> {
+        self.rules.clean_up().await
+    }
+
+    /// Stops: takes no more connections, finishes requests under way (for ten seconds at most), closes the database.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        if tokio::time::timeout(limits::STOP, &mut self.accepting).await.is_err() {
+            tracing::warn!("requests were cut off");
+            self.accepting.abort();
+        }
+        // The clean-up may be in the middle of a round; whatever it had not done, the next start does.
+        self.cleaning.abort();
+        self.database.close().await;
+        tracing::info!("stopped");
+    }
+
+    /// Waits for as long as the server runs; it ends by itself only should it fail.
+    pub async fn wait(&mut self) {
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.cleaning.abort();
+    }
+}
+
+async fn clean_up_hourly(rules: Arc<Rules>, stopping: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CLEAN_UP) => report(rules.clean_up().await),
+            () = stopping.cancelled() => return,
+        }
+    }
+}
+
+fn report(cleaned: Result<Cleaned, Failure>) {
+    match cleaned {
+        Ok(Cleaned { packs, orphans }) => tracing::info!(packs, orphans, "cleaned up"),
+        Err(failure) => tracing::error!(why = why(failure), "the clean-up failed"),
+    }
+}
+
+fn why(failure: Failure) -> String {
+    match failure {
+        Failure::Internal(why) => why,
+        other => other.to_string(),
+    }
+}

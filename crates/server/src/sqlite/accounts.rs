@@ -1,0 +1,168 @@
+//! Accounts, chains of bundles, link boxes and recovery boxes.
+
+use holdfast_protocol::id::{Hash, Locator, PrincipalId, SpaceId};
+use holdfast_protocol::wire::{B64, LinkBox, RecoveryBox};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite as Sql, Transaction};
+
+use super::row::{bytes, id, int, uint, unexpected};
+use super::{Sqlite, broken, spaces};
+use crate::ports::{Account, NewAccount, NewBundle, NewKeys, Result, StoreError};
+
+impl Sqlite {
+    pub(super) async fn insert_account(&self, account: NewAccount) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT INTO accounts (principal, handle, vault, created_ms) VALUES (?, ?, ?, ?)")
+            .bind(account.principal.as_bytes())
+            .bind(&account.handle)
+            .bind(account.vault.space.as_bytes())
+            .bind(int(account.now_ms))
+            .execute(&mut *tx)
+            .await
+            .map_err(broken)?;
+        insert_bundle(&mut tx, account.principal, &account.bundle).await?;
+        spaces::insert_space(&mut tx, &account.vault).await?;
+        replace_recovery(&mut tx, account.principal, account.recovery.as_ref()).await?;
+        tx.commit().await.map_err(broken)
+    }
+
+    pub(super) async fn select_account_by_handle(&self, handle: &str) -> Result<Option<Account>> {
+        let row = sqlx::query(
+            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf FROM accounts a JOIN bundles b USING (principal)
+             WHERE a.handle = ? ORDER BY b.counter DESC LIMIT 1",
+        )
+        .bind(handle)
+        .fetch_optional(&self.read)
+        .await
+        .map_err(broken)?;
+        row.as_ref().map(account).transpose()
+    }
+
+    pub(super) async fn select_account(&self, principal: PrincipalId) -> Result<Option<Account>> {
+        let row = sqlx::query(
+            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf FROM accounts a JOIN bundles b USING (principal)
+             WHERE a.principal = ? ORDER BY b.counter DESC LIMIT 1",
+        )
+        .bind(principal.as_bytes())
+        .fetch_optional(&self.read)
+        .await
+        .map_err(broken)?;
+        row.as_ref().map(account).transpose()
+    }
+
+    pub(super) async fn select_chain(&self, principal: PrincipalId) -> Result<Vec<Vec<u8>>> {
+        sqlx::query_scalar("SELECT signed FROM bundles WHERE principal = ? ORDER BY counter")
+            .bind(principal.as_bytes())
+            .fetch_all(&self.read)
+            .await
+            .map_err(broken)
+    }
+
+    pub(super) async fn select_links(&self, principal: PrincipalId) -> Result<Vec<LinkBox>> {
+        let rows = sqlx::query("SELECT old, new, sealed FROM links WHERE principal = ? ORDER BY counter")
+            .bind(principal.as_bytes())
+            .fetch_all(&self.read)
+            .await
+            .map_err(broken)?;
+        rows.iter()
+            .map(|row| {
+                Ok(LinkBox {
+                    old: Hash(id(row, 0)?),
+                    new: Hash(id(row, 1)?),
+                    sealed: B64(bytes(row, 2)?),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn insert_keys(&self, keys: NewKeys) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(counter) FROM bundles WHERE principal = ?")
+            .bind(keys.principal.as_bytes())
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(broken)?;
+        if newest.ok_or(StoreError::Missing)? + 1 != i64::from(keys.bundle.counter) {
+            return Err(StoreError::Conflict);
+        }
+        insert_bundle(&mut tx, keys.principal, &keys.bundle).await?;
+        sqlx::query("INSERT INTO links (principal, counter, old, new, sealed) VALUES (?, ?, ?, ?, ?)")
+            .bind(keys.principal.as_bytes())
+            .bind(i64::from(keys.bundle.counter))
+            .bind(keys.link.old.as_bytes())
+            .bind(keys.link.new.as_bytes())
+            .bind(&keys.link.sealed.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(broken)?;
+        replace_recovery(&mut tx, keys.principal, keys.recovery.as_ref()).await?;
+        sqlx::query("DELETE FROM devices WHERE principal = ? AND id <> ?")
+            .bind(keys.principal.as_bytes())
+            .bind(keys.keep.as_bytes())
+            .execute(&mut *tx)
+            .await
+            .map_err(broken)?;
+        tx.commit().await.map_err(broken)
+    }
+
+    pub(super) async fn select_has_recovery(&self, principal: PrincipalId) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM recovery WHERE principal = ?)")
+            .bind(principal.as_bytes())
+            .fetch_one(&self.read)
+            .await
+            .map_err(broken)
+    }
+
+    pub(super) async fn select_recovery(&self, locator: Locator) -> Result<Option<Vec<u8>>> {
+        sqlx::query_scalar("SELECT sealed FROM recovery WHERE locator = ?")
+            .bind(locator.as_bytes())
+            .fetch_optional(&self.read)
+            .await
+            .map_err(broken)
+    }
+}
+
+fn account(row: &SqliteRow) -> Result<Account> {
+    Ok(Account {
+        principal: PrincipalId(id(row, 0)?),
+        handle: row.try_get(1).map_err(broken)?,
+        vault: SpaceId(id(row, 2)?),
+        counter: u32::try_from(uint(row, 3)?).map_err(|_| unexpected())?,
+        kdf: bytes(row, 4)?,
+    })
+}
+
+async fn insert_bundle(tx: &mut Transaction<'static, Sql>, principal: PrincipalId, bundle: &NewBundle) -> Result<()> {
+    sqlx::query("INSERT INTO bundles (principal, counter, hash, kdf, signed) VALUES (?, ?, ?, ?, ?)")
+        .bind(principal.as_bytes())
+        .bind(i64::from(bundle.counter))
+        .bind(bundle.hash.as_bytes())
+        .bind(&bundle.kdf)
+        .bind(&bundle.signed)
+        .execute(&mut **tx)
+        .await
+        .map_err(broken)?;
+    Ok(())
+}
+
+pub(super) async fn replace_recovery(
+    tx: &mut Transaction<'static, Sql>,
+    principal: PrincipalId,
+    recovery: Option<&RecoveryBox>,
+) -> Result<()> {
+    sqlx::query("DELETE FROM recovery WHERE principal = ?")
+        .bind(principal.as_bytes())
+        .execute(&mut **tx)
+        .await
+        .map_err(broken)?;
+    if let Some(recovery) = recovery {
+        sqlx::query("INSERT INTO recovery (principal, locator, sealed) VALUES (?, ?, ?)")
+            .bind(principal.as_bytes())
+            .bind(recovery.locator.as_bytes())
+            .bind(&recovery.sealed.0)
+            .execute(&mut **tx)
+            .await
+            .map_err(broken)?;
+    }
+    Ok(())
+}

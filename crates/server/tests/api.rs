@@ -1,0 +1,29 @@
+//! The server over real HTTP, with real keys. (No scrypt: a root key is drawn, and the key-derivation record is just data here.)
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[path = "api/people.rs"]
+mod people;
+#[path = "api/server.rs"]
+mod server;
+#[path = "api/space.rs"]
+mod space;
+
+#[path = "api/accounts.rs"]
+mod accounts;
+#[path = "api/appends.rs"]
+mod appends;
+#[path = "api/description.rs"]
+mod description;
+#[path = "api/events.rs"]
+mod events;
+#[path = "api/hardship.rs"]
+mod hardship;
+#[path = "api/invitations.rs"]
+mod invitations;
+#[path = "api/lifecycle.rs"]
+mod lifecycle;
+#[path = "api/packs.rs"]
+mod packs;
+#[path = "api/sessions.rs"]
+mod sessions;
