@@ -1,0 +1,214 @@
+//! What can go wrong, as people and programs are told: a code, a sentence and a next step.
+
+use holdfast_protocol::Refusal;
+use holdfast_protocol::bundle::BundleError;
+
+use crate::ports::{StoreError, Unreachable};
+
+/// The engine's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The engine's errors. [`Error::code`] is stable.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The phrase does not derive the pinned keys. Nothing was sent.
+    #[error("That Master Key doesn't match.")]
+    WrongMasterKey,
+    /// The phrase is too easy to guess.
+    #[error("That phrase is too easy to guess: about {bits} bits, and {floor} are needed.")]
+    WeakPhrase {
+        /// What the meter says.
+        bits: u32,
+        /// What is needed.
+        floor: u32,
+    },
+    /// The phrase can't be used.
+    #[error("That phrase can't be used: {0}.")]
+    BadPhrase(&'static str),
+    /// No key in memory.
+    #[error("This profile is locked.")]
+    Locked,
+    /// Nobody has signed up or in here.
+    #[error("There is no account in this profile.")]
+    NoAccount,
+    /// There is one already.
+    #[error("This profile already belongs to {0}.")]
+    ProfileTaken(String),
+    /// Nothing with this name.
+    #[error("There is no {what} called \"{name}\".")]
+    NotFound {
+        /// For example `project`.
+        what: &'static str,
+        /// As the user wrote it.
+        name: String,
+    },
+    /// More than one thing with this name.
+    #[error("\"{name}\" is not unique: {candidates}.")]
+    Ambiguous {
+        /// As the user wrote it.
+        name: String,
+        /// The ids, comma-separated.
+        candidates: String,
+    },
+    /// The role does not allow it.
+    #[error("Not allowed: {0}")]
+    NotAllowed(String),
+    /// It is already there.
+    #[error("{0}")]
+    AlreadyExists(String),
+    /// Arguments that make no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// Sealed data does not fit what was signed.
+    #[error("{what} was altered or damaged. Nothing was written.")]
+    Damaged {
+        /// What.
+        what: String,
+    },
+    /// An entry breaks a rule of the log.
+    #[error("The server's data is not acceptable: {0}.")]
+    Refused(#[from] Refusal),
+    /// The server's history does not fit what this device saw.
+    #[error("{0}")]
+    History(String),
+    /// Somebody's keys changed in a way that must be looked at.
+    #[error("{0}")]
+    KeysChanged(String),
+    /// Somebody else was quicker and what was asked may no longer be wanted.
+    #[error("{0}")]
+    Conflict(String),
+    /// The server did not answer.
+    #[error("The server can't be reached ({0}). Nothing was lost.")]
+    Unreachable(String),
+    /// The server said no, in its own words.
+    #[error("The server refused: {message}")]
+    Server {
+        /// Its code.
+        code: String,
+        /// Its sentence.
+        message: String,
+    },
+    /// No room at the server.
+    #[error("There is no room left: {0}. Nothing was half done.")]
+    Full(String),
+    /// The user stopped it.
+    #[error("Stopped. It can be resumed.")]
+    Cancelled,
+    /// A file of this computer.
+    #[error("{path}: {reason}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A fault of this program or this computer.
+    #[error("Something is wrong with this program or computer: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The stable code, as in `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::WrongMasterKey => "wrong-master-key",
+            Self::WeakPhrase { .. } => "weak-phrase",
+            Self::BadPhrase(_) => "bad-phrase",
+            Self::Locked => "locked",
+            Self::NoAccount => "no-account",
+            Self::ProfileTaken(_) => "profile-taken",
+            Self::NotFound { .. } => "not-found",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::NotAllowed(_) => "not-allowed",
+            Self::AlreadyExists(_) => "already-exists",
+            Self::Invalid(_) => "invalid",
+            Self::Damaged { .. } => "damaged",
+            Self::Refused(refusal) => refusal.code(),
+            Self::History(_) => "history",
+            Self::KeysChanged(_) => "keys-changed",
+            Self::Conflict(_) => "conflict",
+            Self::Unreachable(_) => "unreachable",
+            Self::Server { code, .. } => code,
+            Self::Full(_) => "full",
+            Self::Cancelled => "cancelled",
+            Self::Io { .. } => "io",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What the user can do next.
+    #[must_use]
+    pub fn next(&self) -> &'static str {
+        match self {
+            Self::WrongMasterKey => {
+                "Check Caps Lock and the keyboard layout and try again. If it was changed on another device, sign in again with the new one."
+            }
+            Self::WeakPhrase { .. } => "Use more words, or let Holdfast make one (--generate).",
+            Self::BadPhrase(_) => "Choose another phrase.",
+            Self::Locked => "Run `holdfast unlock`, or give --master-key-file.",
+            Self::NoAccount => "Run `holdfast signup` or `holdfast signin`.",
+            Self::ProfileTaken(_) => "Use another folder with --profile.",
+            Self::NotFound { .. } => "Look at the list of what is there.",
+            Self::Ambiguous { .. } => "Use one of these ids instead of the name.",
+            Self::NotAllowed(_) => "Ask an owner of the project.",
+            Self::AlreadyExists(_) => "Choose another name, or use what is there.",
+            Self::Invalid(_) => "See `--help`.",
+            Self::Damaged { .. } => "Tell whoever runs the server; another copy or a backup may be whole.",
+            Self::Refused(_) => "Tell whoever runs the server. Your own data on this computer is untouched.",
+            Self::History(_) => {
+                "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed."
+            }
+            Self::KeysChanged(_) => {
+                "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."
+            }
+            Self::Conflict(_) => "Look at what changed, then do it again if it is still what you want.",
+            Self::Unreachable(_) => "Check the network and the address, then do it again.",
+            Self::Server { .. } => "Try again later.",
+            Self::Full(_) => "Make room, then do it again.",
+            Self::Cancelled => "Run the same command again to go on.",
+            Self::Io { .. } => "Check the path and its permissions.",
+            Self::Internal(_) => "Please report this with the code.",
+        }
+    }
+
+    /// A sealed thing that does not open or does not hash to what was signed.
+    #[must_use]
+    pub fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+
+    /// A file of this computer that could not be used. A full disk gets its own error.
+    #[must_use]
+    pub fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull || error.kind() == std::io::ErrorKind::QuotaExceeded {
+            return Self::Full("the disk of this computer is full".into());
+        }
+        Self::Io {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl From<Unreachable> for Error {
+    fn from(error: Unreachable) -> Self {
+        Self::Unreachable(error.0)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::DiskFull => Self::Full("the disk of this computer is full".into()),
+            StoreError::Other(reason) => Self::Internal(reason),
+        }
+    }
+}
+
+impl From<BundleError> for Error {
+    fn from(error: BundleError) -> Self {
+        Self::KeysChanged(format!("The server showed keys that are not acceptable: {error}."))
+    }
+}

@@ -1,0 +1,339 @@
+//! Uploading and downloading versions of items.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use holdfast_crypto::Key32;
+use holdfast_protocol::KeyField;
+use holdfast_protocol::cbor;
+use holdfast_protocol::entry::Role;
+use holdfast_protocol::id::{ItemId, PrincipalId, SpaceId, VersionId};
+use holdfast_protocol::item::{Content, Item, ItemKind, Version};
+use holdfast_protocol::replay::Space;
+use minicbor::{Decode, Encode};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::account::SealedRows;
+use crate::error::{Error, Result};
+use crate::find::find_item;
+use crate::ports::{Change, Progress, Stage, Step, Store};
+use crate::rng;
+use crate::session::Session;
+use crate::spaces::Draft;
+use crate::transfer::{
+    self, Downloaded, JournalStore, Options, Overwrite, PackServer, Previous, Report, Row, Stored, Target,
+};
+use holdfast_protocol::entry::Body;
+
+const JOURNAL: &str = "journal";
+
+/// What to upload, and as what.
+pub struct UploadRequest {
+    /// Dataset, model, task or artifact.
+    pub kind: ItemKind,
+    /// The item's name; a new version if there is one of this name.
+    pub name: String,
+    /// What to say about this version.
+    pub note: String,
+    /// Files and folders.
+    pub sources: Vec<PathBuf>,
+    /// A private folder for sealed packs on their way.
+    pub spool: PathBuf,
+}
+
+/// An upload that everybody in the project can see now.
+pub struct UploadedItem {
+    /// The item.
+    pub item: ItemId,
+    /// Number of the new version; 1 is the oldest.
+    pub number: usize,
+    /// What was done.
+    pub report: Report,
+}
+
+/// What an interrupted upload must know to go on as the same version.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Memo {
+    #[n(1)]
+    item: ItemId,
+    #[n(2)]
+    kind: ItemKind,
+    #[n(3)]
+    name: String,
+    #[n(4)]
+    note: String,
+    #[n(5)]
+    chunk_id_key: KeyField,
+}
+
+/// The journal of uploads, in the device's sealed rows.
+struct Journal {
+    rows: Arc<SealedRows>,
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl JournalStore for Journal {
+    async fn put(&self, rows: Vec<Row>) -> Result<()> {
+        let changes = rows
+            .into_iter()
+            .map(|(key, value)| match value {
+                Some(value) => self.rows.put(JOURNAL, &key, &value),
+                None => Change::Delete(JOURNAL, key),
+            })
+            .collect();
+        Ok(self.store.write(changes).await?)
+    }
+
+    async fn list(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>> {
+        self.rows.list(JOURNAL, prefix).await
+    }
+}
+
+impl Session {
+    fn journal(&self) -> Arc<dyn JournalStore> {
+        Arc::new(Journal {
+            rows: self.rows.clone(),
+            store: self.host.store.clone(),
+        })
+    }
+
+    fn pack_server(&self) -> Arc<dyn PackServer> {
+        self.api.clone()
+    }
+
+    /// Uploads files as a new item, or as a new version of the item of that name. An upload of the same files under the
+    /// same name that was interrupted earlier is gone on with.
+    ///
+    /// # Errors
+    /// See [`Error`]; whatever happens, nothing is visible to others before all of it is on the server.
+    pub async fn upload(
+        &self,
+        space: SpaceId,
+        request: UploadRequest,
+        progress: &Arc<dyn Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<UploadedItem> {
+        let state = self.sync(space).await?;
+        if state.authority().role(self.principal()) < Some(Role::Contributor) {
+            return Err(Error::NotAllowed("readers can't change a project".into()));
+        }
+        let journal = self.journal();
+        let (target, memo) = self.target(&state, &request, &journal).await?;
+        let options = Options::new(request.spool.clone());
+        if let Some((number, version)) = committed(&state, memo.item, target.version) {
+            // The commit had reached the server before this device was stopped: what it says is what was done.
+            let report = match version.content {
+                Content::Files { files, bytes, .. } => Report {
+                    files,
+                    bytes,
+                    ..Report::default()
+                },
+                _ => return Err(Error::damaged("an item")),
+            };
+            transfer::abandon(&self.pack_server(), &journal, target.version, &request.spool).await?;
+            return Ok(UploadedItem {
+                item: memo.item,
+                number,
+                report,
+            });
+        }
+        let id = target.version;
+        let uploaded = transfer::upload(
+            &self.pack_server(),
+            &journal,
+            &target,
+            &request.sources,
+            &options,
+            progress,
+            cancel,
+        )
+        .await?;
+        progress.report(Step {
+            stage: Stage::Committing,
+            done: uploaded.report.bytes,
+            total: uploaded.report.bytes,
+            files: uploaded.report.files,
+            files_total: uploaded.report.files,
+        });
+        let version = Version {
+            id,
+            author: self.principal(),
+            created_ms: self.now_ms(),
+            note: request.note.clone(),
+            content: uploaded.content.clone(),
+        };
+        let after = self
+            .append(space, |state| {
+                let item = with_version(state, &memo, &version, self.now_ms())?;
+                let body = Body {
+                    put: vec![item],
+                    ..Body::default()
+                };
+                Ok(Draft::commit(body, uploaded.added.clone(), Vec::new()))
+            })
+            .await?;
+        uploaded.finished(&journal).await?;
+        let (number, _) =
+            committed(&after, memo.item, id).ok_or_else(|| Error::Internal("an upload that is not there".into()))?;
+        Ok(UploadedItem {
+            item: memo.item,
+            number,
+            report: uploaded.report,
+        })
+    }
+
+    /// The version to write: that of an interrupted upload of the same files, or a new one.
+    async fn target(
+        &self,
+        state: &Space,
+        request: &UploadRequest,
+        journal: &Arc<dyn JournalStore>,
+    ) -> Result<(Target, Memo)> {
+        let space = state.authority().space();
+        for pending in transfer::pending(journal).await? {
+            let memo: Memo = cbor::decode(&pending.memo, holdfast_protocol::limits::ENTRY)
+                .map_err(|_| Error::damaged("this device's own data (journal)"))?;
+            if pending.space == space
+                && memo.kind == request.kind
+                && memo.name == request.name
+                && pending.sources == request.sources
+            {
+                let previous = previous(state, memo.item, self.principal());
+                let target = Target {
+                    space,
+                    item: memo.item,
+                    version: pending.version,
+                    chunk_id_key: memo.chunk_id_key.clone(),
+                    previous,
+                    memo: pending.memo.clone(),
+                };
+                return Ok((target, memo));
+            }
+        }
+        let (item, chunk_id_key) = match find_item(state, &[request.kind], &request.name, false) {
+            Ok(item) => (
+                item.id,
+                item.chunk_id_key.clone().ok_or_else(|| Error::damaged("an item"))?,
+            ),
+            Err(Error::NotFound { .. }) => (ItemId::random(&mut rng()), KeyField::new(Key32::random(&mut rng()))),
+            Err(other) => return Err(other),
+        };
+        let memo = Memo {
+            item,
+            kind: request.kind,
+            name: request.name.clone(),
+            note: request.note.clone(),
+            chunk_id_key: chunk_id_key.clone(),
+        };
+        let target = Target {
+            space,
+            item,
+            version: VersionId::random(&mut rng()),
+            chunk_id_key,
+            previous: previous(state, item, self.principal()),
+            memo: cbor::encode(&memo),
+        };
+        Ok((target, memo))
+    }
+
+    /// Writes a version's files into a folder.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when anything does not fit what was signed; nothing is under its name then.
+    pub async fn download(
+        &self,
+        space: SpaceId,
+        item: &Item,
+        version: &Version,
+        to: &Path,
+        progress: &Arc<dyn Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Downloaded> {
+        let Content::Files { manifest, .. } = &version.content else {
+            return Err(Error::Invalid("this item holds no files".into()));
+        };
+        transfer::download(
+            &self.pack_server(),
+            &Stored {
+                space,
+                item: item.id,
+                version: version.id,
+                manifest: manifest.clone(),
+            },
+            to,
+            None,
+            Overwrite::Refuse,
+            progress,
+            cancel,
+        )
+        .await
+    }
+}
+
+/// This user's newest version of an item, as an index of what the server has.
+///
+/// Only his own: whoever has the item's key could list the id of one content over a box with another, and this user
+/// would then sign a version that points at it.
+fn previous(state: &Space, item: ItemId, me: PrincipalId) -> Option<Previous> {
+    let versions = &state.contents().items().get(&item)?.versions;
+    let version = versions.iter().rev().find(|version| version.author == me)?;
+    let Content::Files { manifest, packs, .. } = &version.content else {
+        return None;
+    };
+    let seq = state.authority().seq();
+    let live = packs
+        .iter()
+        .filter(|id| state.authority().pack_live_at(id, seq))
+        .copied()
+        .collect();
+    Some(Previous {
+        version: version.id,
+        manifest: manifest.clone(),
+        live,
+    })
+}
+
+/// A version that is in the log, and its number.
+fn committed(state: &Space, item: ItemId, version: VersionId) -> Option<(usize, &Version)> {
+    let item = state.contents().items().get(&item)?;
+    let index = item.versions.iter().position(|known| known.id == version)?;
+    Some((index + 1, &item.versions[index]))
+}
+
+/// The item with its new version, in the light of the newest state: both are kept when somebody else added one, too.
+fn with_version(state: &Space, memo: &Memo, version: &Version, now_ms: u64) -> Result<Item> {
+    if let Some(item) = state.contents().items().get(&memo.item) {
+        let mut item = item.clone();
+        item.trashed_ms = None;
+        item.versions.push(version.clone());
+        return Ok(item);
+    }
+    // Somebody else may have taken the name since: content can't move to another item, so this one gets a number.
+    let mut name = memo.name.clone();
+    let mut number = 2;
+    while !matches!(
+        find_item(state, &[memo.kind], &name, false),
+        Err(Error::NotFound { .. })
+    ) {
+        name = format!("{} ({number})", memo.name);
+        number += 1;
+    }
+    Ok(Item {
+        id: memo.item,
+        kind: memo.kind,
+        name,
+        description: String::new(),
+        tags: Vec::new(),
+        created_ms: now_ms,
+        trashed_ms: None,
+        chunk_id_key: Some(memo.chunk_id_key.clone()),
+        versions: vec![version.clone()],
+        secret_type: None,
+        expires_ms: None,
+    })
+}

@@ -1,0 +1,299 @@
+//! Invitations for people who have no account yet: a code, told outside the server, proves both sides' keys.
+//!
+//! The text an inviter hands over holds the server, the invitation, 128 random bits and the inviter's fingerprint. The
+//! newcomer answers with an HMAC under the code over his bundle, so the inviter knows the keys are his without comparing
+//! words, and the fingerprint tells the newcomer the same of the inviter. The server sees neither.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use holdfast_crypto::{Key32, labelled};
+use holdfast_protocol::cbor;
+use holdfast_protocol::entry::{Body, Role};
+use holdfast_protocol::id::{Hash, InvitationId, PrincipalId, SpaceId};
+use holdfast_protocol::item::{Content, ItemKind, PinState};
+use holdfast_protocol::wire::{ClaimInvitation, NewInvitation};
+use holdfast_protocol::{KeyField, SecretText};
+use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::rng;
+use crate::session::Session;
+use crate::spaces::Draft;
+
+/// How long an invitation is good for.
+pub const GOOD_FOR_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+const PREFIX: &str = "holdfast-invitation:";
+
+/// What the inviter hands over outside the server.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct Invitation {
+    /// The server's address.
+    #[n(1)]
+    pub server: String,
+    /// The invitation.
+    #[n(2)]
+    pub id: InvitationId,
+    /// The code.
+    #[n(3)]
+    code: KeyField,
+    /// Who invites.
+    #[n(4)]
+    pub inviter: PrincipalId,
+    /// The inviter's fingerprint.
+    #[n(5)]
+    pub inviter_fingerprint: Hash,
+}
+
+impl Invitation {
+    /// Reads an invitation's text, tolerant of white space around it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = || Error::Invalid("that is not a Holdfast invitation".into());
+        let encoded = text.trim().strip_prefix(PREFIX).ok_or_else(bad)?;
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).map_err(|_| bad())?);
+        cbor::decode(&bytes, 1024).map_err(|_| bad())
+    }
+
+    /// The text to hand over.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        let bytes = Zeroizing::new(cbor::encode(self));
+        Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+    }
+
+    /// The proof that whoever has these keys was told the code.
+    fn proof(&self, bundle: Hash) -> [u8; 32] {
+        proof(self.code.key(), self.id, bundle)
+    }
+}
+
+/// `HKDF-Expand(code, label "invitation" || invitation || bundle hash)`, which is an HMAC under the code.
+fn proof(code: &Key32, id: InvitationId, bundle: Hash) -> [u8; 32] {
+    *holdfast_crypto::hkdf_expand(code, &labelled("invitation", &[id.as_bytes(), bundle.as_bytes()])).expose()
+}
+
+/// An invitation that waits.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The invitation.
+    pub id: InvitationId,
+    /// The handle the newcomer is expected to take.
+    pub handle: String,
+    /// As what.
+    pub role: Role,
+    /// When it ends, milliseconds since 1970-01-01 UTC.
+    pub expires_ms: u64,
+}
+
+impl Session {
+    /// Makes an invitation to a project.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner.
+    pub async fn invite(&self, space: SpaceId, handle: &str, role: Role) -> Result<Invitation> {
+        let view = self.view(space).await?;
+        if view.space.authority().role(self.principal()) != Some(Role::Owner) {
+            return Err(Error::NotAllowed("only an owner invites people".into()));
+        }
+        let me = self.keyring().current().bundle().clone();
+        let invitation = Invitation {
+            server: self.host.transport.origin().to_owned(),
+            id: InvitationId::random(&mut rng()),
+            code: KeyField::new(Key32::random(&mut rng())),
+            inviter: me.bundle.principal,
+            inviter_fingerprint: me.fingerprint,
+        };
+        let expires_ms = self.now_ms() + GOOD_FOR_MS;
+        let code = Zeroizing::new(hex::encode(invitation.code.key().expose()));
+        let content = Content::Invitation {
+            id: invitation.id,
+            code: SecretText::new(code),
+            space,
+            role,
+            handle: handle.to_owned(),
+            expires_ms,
+        };
+        self.keep_in_vault(ItemKind::Invitation, handle, |_| Ok(None), &content)
+            .await?;
+        self.api
+            .new_invitation(&NewInvitation {
+                id: invitation.id,
+                expires_ms,
+            })
+            .await?;
+        Ok(invitation)
+    }
+
+    /// Answers an invitation as the newcomer, and pins the inviter as checked.
+    ///
+    /// # Errors
+    /// [`Error::KeysChanged`] when the server shows other keys for the inviter than the invitation names.
+    pub async fn accept_invitation(&self, invitation: &Invitation) -> Result<String> {
+        if invitation.server != self.host.transport.origin() {
+            return Err(Error::Invalid(format!(
+                "this invitation is for the server {}",
+                invitation.server
+            )));
+        }
+        let answer = self.api.directory(invitation.inviter).await?;
+        let chain = holdfast_protocol::bundle::verify_chain(&answer.chain)?;
+        if !chain
+            .iter()
+            .any(|bundle| bundle.fingerprint == invitation.inviter_fingerprint)
+        {
+            return Err(Error::KeysChanged(
+                "The server shows other keys for the inviter than the invitation names.".into(),
+            ));
+        }
+        // This very chain is pinned. Asked again, by handle, the server could show somebody else's.
+        let inviter = self.person_of(invitation.inviter, &answer.chain, None).await?.bundle;
+        self.pin_person(&inviter, PinState::Checked).await?;
+        let proof = invitation.proof(self.keyring().current().bundle().hash).to_vec();
+        self.api
+            .claim_invitation(invitation.id, &ClaimInvitation { proof: proof.into() })
+            .await?;
+        Ok(inviter.bundle.handle)
+    }
+
+    /// Invitations to a project that wait for their newcomer.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn waiting_invitations(&self, project: SpaceId) -> Result<Vec<Waiting>> {
+        let vault = self.vault().await?;
+        Ok(vault
+            .space
+            .contents()
+            .items()
+            .values()
+            .filter_map(|item| match item.versions.last().map(|version| &version.content) {
+                Some(Content::Invitation {
+                    id,
+                    space,
+                    role,
+                    handle,
+                    expires_ms,
+                    ..
+                }) if *space == project => Some(Waiting {
+                    id: *id,
+                    handle: handle.clone(),
+                    role: *role,
+                    expires_ms: *expires_ms,
+                }),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Lets in those who answered with the right proof: their keys are checked by it. Says who came in.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn complete_invitations(&self) -> Result<Vec<String>> {
+        let vault = self.vault().await?;
+        let mine: Vec<_> = vault
+            .space
+            .contents()
+            .items()
+            .values()
+            .filter_map(|item| item.versions.last().map(|version| (item.id, version.content.clone())))
+            .filter(|(_, content)| matches!(content, Content::Invitation { .. }))
+            .collect();
+        if mine.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.api.invitations().await?;
+        let mut came = Vec::new();
+        let mut failed = None;
+        for (item, content) in mine {
+            let Content::Invitation {
+                id,
+                code,
+                space,
+                role,
+                expires_ms,
+                ..
+            } = content
+            else {
+                continue;
+            };
+            let row = rows.iter().find(|row| row.id == id);
+            let claim = row.and_then(|row| Some((row.claimed_by?, row.proof.as_ref()?.0.clone())));
+            let over = self.now_ms() > expires_ms;
+            match claim {
+                Some((principal, given)) if !over => {
+                    match self.let_in(principal, &given, id, &code, (space, role)).await {
+                        Ok(handle) => came.push(handle),
+                        // It can't be honoured any more: said once.
+                        Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed = Some(error),
+                        // One answer that is wrong keeps nobody else out.
+                        Err(error @ (Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))) => {
+                            failed = Some(error);
+                            continue;
+                        }
+                        Err(other) => return Err(other),
+                    }
+                }
+                _ if over => {}
+                _ => continue,
+            }
+            self.append(self.account().vault, |_| {
+                Ok(Draft::commit(
+                    Body {
+                        purged: vec![item],
+                        ..Body::default()
+                    },
+                    Vec::new(),
+                    Vec::new(),
+                ))
+            })
+            .await?;
+            match self.api.withdraw_invitation(id).await {
+                Ok(()) | Err(Error::NotFound { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(came),
+        }
+    }
+
+    /// Lets in whoever answered, if the proof is right. Says who it is.
+    async fn let_in(
+        &self,
+        principal: PrincipalId,
+        given: &[u8],
+        id: InvitationId,
+        code: &SecretText,
+        (space, role): (SpaceId, Role),
+    ) -> Result<String> {
+        let answer = self.api.directory(principal).await?;
+        let chain = holdfast_protocol::bundle::verify_chain(&answer.chain)?;
+        let code = hex::decode(code.expose()).ok().map(Zeroizing::new);
+        let code = code
+            .and_then(|bytes| Key32::from_slice(&bytes))
+            .ok_or_else(|| Error::damaged("an invitation in your vault"))?;
+        let given = Key32::from_slice(given);
+        // Any bundle of the chain will do: who changed his keys after he answered signed the newer ones with these.
+        let proven = chain
+            .iter()
+            .any(|bundle| given == Some(Key32::fill_with(|own| *own = proof(&code, id, bundle.hash))));
+        if !proven {
+            return Err(Error::KeysChanged(
+                "Somebody answered an invitation without knowing its code. He was not let in.".into(),
+            ));
+        }
+        let newest = self.person_of(principal, &answer.chain, None).await?.bundle;
+        // Before the key is wrapped: stopped in between, nothing would hold the next answer against these keys.
+        self.pin_person(&newest, PinState::Checked).await?;
+        match self.share_with(space, &newest, role).await {
+            Ok(()) | Err(Error::AlreadyExists(_)) => Ok(newest.bundle.handle),
+            Err(other) => Err(other),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Items that people see: uploading, downloading, renaming, the trash, and removing for good.
+
+use std::collections::BTreeSet;
+
+use holdfast_protocol::entry::Body;
+use holdfast_protocol::id::{ItemId, PackId, SpaceId};
+use holdfast_protocol::item::{Content, Item};
+
+use crate::error::{Error, Result};
+use crate::secrets::put;
+use crate::session::Session;
+use crate::spaces::Draft;
+
+/// What was removed for good.
+#[derive(Debug, Clone, Default)]
+pub struct Purged {
+    /// Names of the items.
+    pub items: Vec<String>,
+    /// Bytes of packs that are no longer needed.
+    pub bytes: u64,
+}
+
+impl Session {
+    async fn change_item(&self, space: SpaceId, id: ItemId, change: impl Fn(&mut Item) + Send + Sync) -> Result<()> {
+        self.append(space, |state| {
+            let mut item = state
+                .contents()
+                .items()
+                .get(&id)
+                .ok_or_else(|| Error::NotFound {
+                    what: "item",
+                    name: id.to_string(),
+                })?
+                .clone();
+            change(&mut item);
+            Ok(put(item))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Gives an item another name.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rename_item(&self, space: SpaceId, id: ItemId, name: &str) -> Result<()> {
+        self.change_item(space, id, |item| item.name = name.to_owned()).await
+    }
+
+    /// Puts an item into the trash.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn trash_item(&self, space: SpaceId, id: ItemId) -> Result<()> {
+        let now = self.now_ms();
+        self.change_item(space, id, |item| item.trashed_ms = Some(now)).await
+    }
+
+    /// Takes an item out of the trash.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn restore_item(&self, space: SpaceId, id: ItemId) -> Result<()> {
+        self.change_item(space, id, |item| item.trashed_ms = None).await
+    }
+
+    /// Gives a project another name.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rename_project(&self, space: SpaceId, name: &str) -> Result<()> {
+        let body = Body {
+            name: Some(name.to_owned()),
+            ..Body::default()
+        };
+        self.append(space, |_| Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())))
+            .await
+            .map(|_| ())
+    }
+
+    /// Puts a project into the trash, or takes it out again.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner.
+    pub async fn trash_project(&self, space: SpaceId, trashed: bool) -> Result<()> {
+        let time = if trashed { self.now_ms() } else { 0 };
+        let body = Body {
+            trashed_ms: Some(time),
+            ..Body::default()
+        };
+        self.append(space, |_| Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())))
+            .await
+            .map(|_| ())
+    }
+
+    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash, and drops
+    /// the packs that nothing kept points into.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner.
+    pub async fn purge(&self, space: SpaceId) -> Result<Purged> {
+        let mut purged = Purged::default();
+        let view = self.view(space).await?;
+        let contents = view.space.contents();
+        if contents.trashed_ms().is_none() && contents.items().values().all(|item| item.trashed_ms.is_none()) {
+            return Ok(purged);
+        }
+        self.append(space, |state| {
+            let all = state.contents().trashed_ms().is_some();
+            let (gone, kept): (Vec<&Item>, Vec<&Item>) = state
+                .contents()
+                .items()
+                .values()
+                .partition(|item| all || item.trashed_ms.is_some());
+            let needed: BTreeSet<PackId> = kept.iter().flat_map(|item| packs_of(item)).collect();
+            let seq = state.authority().seq();
+            let dropped: Vec<PackId> = gone
+                .iter()
+                .flat_map(|item| packs_of(item))
+                .filter(|id| !needed.contains(id) && state.authority().pack_live_at(id, seq))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            if gone.is_empty() {
+                return Err(Error::NotFound {
+                    what: "item in the trash",
+                    name: "any".into(),
+                });
+            }
+            purged.items = gone.iter().map(|item| item.name.clone()).collect();
+            let sizes = state.authority().packs();
+            purged.bytes = dropped
+                .iter()
+                .filter_map(|id| sizes.get(id))
+                .map(|pack| pack.bytes)
+                .sum();
+            let body = Body {
+                purged: gone.iter().map(|item| item.id).collect(),
+                ..Body::default()
+            };
+            Ok(Draft::commit(body, Vec::new(), dropped))
+        })
+        .await?;
+        Ok(purged)
+    }
+}
+
+fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
+    item.versions.iter().flat_map(|version| match &version.content {
+        Content::Files { packs, .. } => packs.clone(),
+        _ => Vec::new(),
+    })
+}

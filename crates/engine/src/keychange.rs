@@ -1,0 +1,126 @@
+//! Changing the Master Key or the size of the key pair: one request, then every space learns of it in its own time.
+//!
+//! Killed at any point, any device of the user can finish: before the request nothing has changed; after it the new
+//! phrase opens the account everywhere, and what is left (stating the new keys in each space) is done by
+//! [`Session::upkeep_all`] after the next unlock, on whichever device that is.
+
+use std::sync::Arc;
+
+use holdfast_crypto::rsa::Bits;
+use holdfast_crypto::{KdfRecord, Phrase};
+use holdfast_protocol::wire::KeyChange;
+
+use crate::account::{Account, PendingKeyChange};
+use crate::error::{Error, Result};
+use crate::identity::{Identity, Keyring, NewIdentity};
+use crate::recovery::Kit;
+use crate::rng;
+use crate::session::{Session, derive};
+
+/// How the new keys are made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKeys {
+    /// Modulus size; the same as before if absent.
+    pub bits: Option<Bits>,
+    /// Cost of a guess.
+    pub log2_n: u8,
+    /// Somebody may have the old Master Key: renew the keys of every space this user owns, too.
+    pub leaked: bool,
+    /// Whether to make a new Recovery Kit. Without one, the old kit ends and none takes its place.
+    pub kit: bool,
+}
+
+impl Session {
+    /// Gives the account new keys. The session goes on with them.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when another device changed them at the same time.
+    pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
+        self.check_account().await?;
+        let old = self.keyring().current().clone();
+        let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
+        let prk = derive(phrase, &kdf).await?;
+        let (handle, principal, created_ms) = (self.account().handle, self.principal(), self.now_ms());
+        let bits = new.bits.unwrap_or(old.bundle().rsa.bits());
+        let before = old.clone();
+        let (identity, signed) = tokio::task::spawn_blocking(move || {
+            let new = NewIdentity {
+                principal,
+                handle: &handle,
+                bits,
+                created_ms,
+            };
+            Identity::create(prk, &kdf, &new, Some(&before))
+        })
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))??;
+        let link = identity.link_to(&old, &mut rng());
+        let kit = new.kit.then(|| Kit::make(&identity, self.host.transport.origin()));
+        let pending = PendingKeyChange {
+            change: KeyChange {
+                bundle: signed.to_bytes().into(),
+                link,
+                recovery: kit.as_ref().map(|(_, sealed)| sealed.clone()),
+            },
+        };
+        if new.leaked {
+            // Said in the vault before the keys change, so that any device finishes the renewal.
+            let name = self.display_name().await?.unwrap_or_default();
+            self.set_profile(&name, Some(identity.bundle().bundle.counter)).await?;
+        }
+        // Kept before it is sent: if this device dies in between, whoever types the new phrase here can finish.
+        self.write(vec![pending.row()?]).await?;
+        self.api.change_keys(&pending.change).await?;
+
+        let mut account = self.account();
+        account.chain.push(pending.change.bundle.clone());
+        account.links.push(pending.change.link.clone());
+        let chain = account.bundles()?;
+        let keyring = Arc::new(Keyring::open(identity, &chain, &account.links)?);
+        self.insert(chain);
+        *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
+        *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
+        self.keep().await?;
+        self.upkeep_all().await?;
+        Ok(kit.map(|(kit, _)| Kit {
+            made_ms: created_ms,
+            ..kit
+        }))
+    }
+
+    /// Writes the account's new record, sealed for the new keys.
+    async fn keep(&self) -> Result<()> {
+        let mut changes = self
+            .account()
+            .rows(self.keyring().current().prk(), self.rows.device_key())?;
+        changes.push(PendingKeyChange::forget());
+        self.write(changes).await
+    }
+}
+
+/// Finishes a key change that was kept on this device but whose answer it never saw.
+pub(crate) async fn finish(session: &Session, old: &Arc<Identity>, pending: &PendingKeyChange) -> Result<()> {
+    let known = Account::load(session.host.store.as_ref())
+        .await?
+        .ok_or(Error::NoAccount)?;
+    let me = match session.api.me().await {
+        // The server still has the old keys.
+        Err(Error::KeysChanged(_) | Error::Server { .. }) => earlier_api(session, old, &known).me().await?,
+        answer => answer?,
+    };
+    if me.chain == known.chain {
+        earlier_api(session, old, &known).change_keys(&pending.change).await?;
+    } else if me.chain != session.account().chain {
+        return Err(Error::KeysChanged(
+            "Your Master Key was changed again on another device.".into(),
+        ));
+    }
+    session.keep().await?;
+    session.upkeep_all().await.map(|_| ())
+}
+
+/// The server's API as the account was before the change.
+fn earlier_api(session: &Session, old: &Arc<Identity>, known: &Account) -> crate::api::Api {
+    let keyring = Arc::new(std::sync::RwLock::new(Arc::new(Keyring::open_single(old.clone()))));
+    crate::session::api_for(&session.host, &known.handle, &keyring, &session.rows)
+}

@@ -1,0 +1,67 @@
+//! What one signed-in principal can do, over ports.
+//!
+//! ```no_run
+//! # async fn example(host: holdfast_engine::Host) -> holdfast_engine::Result<()> {
+//! use holdfast_crypto::Phrase;
+//! use holdfast_engine::Session;
+//! use holdfast_protocol::entry::Role;
+//!
+//! let phrase = Phrase::new("eight words that were drawn for this one user").map_err(|_| holdfast_engine::Error::Locked)?;
+//! let ana = Session::unlock(host, &phrase).await?;            // sends nothing
+//! let project = ana.create_project("Scans", true).await?;     // encrypted
+//! ana.share(project.authority().space(), "ben@example.org", Role::Reader).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Session`] is an unlocked account. Its rooms, by what they are about:
+//!
+//! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
+//! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
+//! - `people`, `sharing`, `invite`: other people's keys, and who is in
+//! - `items`, `files`, `secrets`, `transfer`: content
+//! - `keychange`, `recovery`: new keys, and the kit
+//!
+//! The machine is behind four [`ports`]: the way to the server, a store of rows, the time, and who watches. Nothing here
+//! reads the environment, prints, or knows where a profile lies. What a server says is checked before it is used; what the
+//! own rules refuse is never sent.
+
+#![deny(missing_docs)]
+
+mod account;
+pub mod api;
+mod error;
+mod files;
+mod find;
+mod genesis;
+mod identity;
+mod invite;
+mod items;
+mod keychange;
+mod people;
+pub mod ports;
+mod recovery;
+mod rng;
+mod secrets;
+mod session;
+mod sharing;
+mod signup;
+mod spaces;
+pub mod transfer;
+
+pub use account::Account;
+pub use error::{Error, Result};
+pub use files::{UploadRequest, UploadedItem};
+pub use find::{find_item, find_version};
+pub use identity::{Identity, Keyring};
+pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
+pub use items::Purged;
+pub use keychange::NewKeys;
+pub use people::Person;
+pub use recovery::Kit;
+pub use rng::rng;
+pub use secrets::{EditedSecret, NewSecret};
+pub use session::{Host, Session};
+pub use sharing::{CouldOpen, Projects, Trouble, Upkeep};
+pub use signup::NewAccount;
+pub use spaces::{Draft, View};

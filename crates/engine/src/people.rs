@@ -1,0 +1,490 @@
+//! Other people's keys: fetched, verified, pinned, and compared in words.
+
+use holdfast_crypto::{parse_words, security_words};
+use holdfast_protocol::bundle::{PrincipalKind, VerifiedBundle, since_seen, verify_chain};
+use holdfast_protocol::entry::{Op, SignedEntry};
+use holdfast_protocol::id::{Hash, ItemId, PrincipalId, SpaceId, VersionId};
+use holdfast_protocol::item::{Content, Item, ItemKind, PersonPin, PinState, SpacePin, Version};
+use holdfast_protocol::replay::{BundleSource, Bundles, Space};
+use holdfast_protocol::wire::B64;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+use crate::ports::Change;
+use crate::rng;
+use crate::session::Session;
+use crate::spaces::Draft;
+use holdfast_protocol::entry::Body;
+
+const CHAINS: &str = "key-chains";
+
+/// Somebody, as this device knows them.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The newest verified bundle.
+    pub bundle: VerifiedBundle,
+    /// How sure we are, and since when.
+    pub state: PinState,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub since_ms: u64,
+    /// Whether the vault has pinned this very bundle.
+    pub(crate) pinned: bool,
+}
+
+/// Keys that were fetched and verified, not kept yet.
+pub(crate) struct Found {
+    /// All that is known, and these.
+    pub(crate) bundles: Bundles,
+    /// The new chains, as sent and verified.
+    chains: BTreeMap<PrincipalId, (Vec<B64>, Vec<VerifiedBundle>)>,
+}
+
+impl Person {
+    /// The six words that this person's own screen shows.
+    #[must_use]
+    pub fn words(&self) -> [&'static str; 6] {
+        security_words(&self.bundle.fingerprint.0)
+    }
+}
+
+impl Session {
+    /// Nothing found yet, beyond what is known.
+    pub(crate) fn found(&self) -> Found {
+        Found {
+            bundles: self.bundles(),
+            chains: BTreeMap::new(),
+        }
+    }
+
+    /// The bundles that entries name, fetched and verified where this device doesn't have them. They are kept with the
+    /// entries and not before: an entry that nobody signed can name anybody's keys.
+    pub(crate) async fn find_bundles(&self, entries: &[SignedEntry], found: &mut Found) -> Result<()> {
+        let mut wanted: BTreeSet<(PrincipalId, Hash)> = BTreeSet::new();
+        for entry in entries {
+            wanted.insert((entry.entry.author, entry.entry.author_bundle));
+            if let Op::Add { principal, bundle, .. } = &entry.entry.op {
+                wanted.insert((*principal, *bundle));
+            }
+        }
+        for (principal, hash) in wanted {
+            if found.bundles.bundle(&hash).is_some() {
+                continue;
+            }
+            if let Some(chain) = self.kept_chain(principal).await? {
+                self.insert(chain.clone());
+                found.bundles.insert_chain(chain);
+            }
+            if found.bundles.bundle(&hash).is_none() {
+                let answer = self.api.directory(principal).await?;
+                let verified = self.continued(principal, &answer.chain).await?;
+                found.bundles.insert_chain(verified.clone());
+                found.chains.insert(principal, (answer.chain, verified));
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies changes to the device's store together with the keys that they rest on.
+    pub(crate) async fn keep_with(&self, mut changes: Vec<Change>, found: Found) -> Result<()> {
+        // One at a time: of two answers about one person the shorter must not end up on top.
+        let _turn = self.spaces.lock().await;
+        for (principal, (chain, verified)) in &found.chains {
+            let principal = *principal;
+            let longer = self
+                .kept_chain(principal)
+                .await?
+                .filter(|kept| kept.len() > verified.len());
+            if longer.is_none() {
+                let row = serde_json::to_vec(chain).map_err(|error| Error::Internal(error.to_string()))?;
+                changes.push(self.rows.put(CHAINS, principal.as_bytes(), &row));
+            }
+        }
+        if !changes.is_empty() {
+            self.write(changes).await?;
+        }
+        for (_, verified) in found.chains.into_values() {
+            self.insert(verified);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bundles(&self) -> Bundles {
+        self.bundles
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn insert(&self, chain: Vec<VerifiedBundle>) {
+        self.bundles
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert_chain(chain);
+    }
+
+    async fn kept_chain(&self, principal: PrincipalId) -> Result<Option<Vec<VerifiedBundle>>> {
+        let Some(row) = self.rows.get(CHAINS, principal.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let chain: Vec<B64> =
+            serde_json::from_slice(&row).map_err(|_| Error::damaged("this device's own data (keys)"))?;
+        Ok(Some(verify_chain(&chain)?))
+    }
+
+    /// Verifies a chain from the server and requires it to continue the one this device has. Keeps nothing: what is
+    /// kept is never given up again, so it must be right first.
+    async fn continued(&self, principal: PrincipalId, chain: &[B64]) -> Result<Vec<VerifiedBundle>> {
+        let verified = verify_chain(chain)?;
+        if verified.iter().any(|bundle| bundle.bundle.principal != principal) {
+            return Err(Error::KeysChanged("The server showed somebody else's keys.".into()));
+        }
+        if principal == self.principal() {
+            if chain != self.account().chain {
+                return Err(Error::KeysChanged(
+                    "The server shows other keys for you than this computer has.".into(),
+                ));
+            }
+            return Ok(verified);
+        }
+        if let Some(known) = self.kept_chain(principal).await?
+            && let Some(last) = known.last()
+            && since_seen(&verified, principal, last.bundle.counter, last.hash).is_err()
+        {
+            return Err(self.broken(&known));
+        }
+        // A device that meets somebody for the first time has the pins of the others.
+        let vault = Box::pin(self.known(self.account().vault)).await?;
+        let pin = vault.and_then(|vault| pins_in(&vault).into_iter().find(|pin| pin.principal == principal));
+        if let Some(pin) = pin
+            && since_seen(&verified, principal, pin.counter, pin.bundle).is_err()
+        {
+            return Err(self.broken(&verified));
+        }
+        Ok(verified)
+    }
+
+    fn broken(&self, known: &[VerifiedBundle]) -> Error {
+        let handle = known.last().map_or("somebody", |bundle| bundle.bundle.handle.as_str());
+        Error::KeysChanged(format!(
+            "The server shows keys for {handle} that do not continue the ones this computer knows. This happens if somebody is pretending to be {handle}. Nothing was shared."
+        ))
+    }
+
+    /// Looks somebody up by handle: verified, compared with what this device and the vault pinned.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::KeysChanged`] when the keys are not a continuation of the pinned ones.
+    pub async fn person(&self, handle: &str) -> Result<Person> {
+        let answer = match self.api.lookup(handle).await {
+            Err(Error::NotFound { .. }) => {
+                return Err(Error::NotFound {
+                    what: "person",
+                    name: handle.to_owned(),
+                });
+            }
+            answer => answer?,
+        };
+        self.person_of(answer.principal, &answer.chain, Some(handle)).await
+    }
+
+    /// Verifies somebody's chain from the server, compares it with what this device and the vault pinned, and only then
+    /// keeps it.
+    pub(crate) async fn person_of(
+        &self,
+        principal: PrincipalId,
+        chain: &[B64],
+        handle: Option<&str>,
+    ) -> Result<Person> {
+        let pins = self.person_pins().await?;
+        let verified = self.continued(principal, chain).await?;
+        let newest = verified.last().ok_or_else(|| Error::damaged("keys on the server"))?;
+        let named = &newest.bundle.handle;
+        if handle.is_some_and(|handle| handle != named) || newest.bundle.kind != PrincipalKind::User {
+            return Err(Error::KeysChanged("The server showed somebody else's keys.".into()));
+        }
+        if pins
+            .iter()
+            .any(|pin| pin.handle == *named && pin.principal != principal)
+        {
+            return Err(Error::KeysChanged(format!(
+                "The server shows another account under the name {named} than the one this computer knows. Nothing was shared."
+            )));
+        }
+        let person = self.judge(newest, &verified, &pins)?;
+        let mut found = self.found();
+        found.bundles.insert_chain(verified.clone());
+        found.chains.insert(principal, (chain.to_vec(), verified));
+        self.keep_with(Vec::new(), found).await?;
+        Ok(person)
+    }
+
+    /// What is known of a principal, without asking the server.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn known_person(&self, principal: PrincipalId) -> Result<Option<Person>> {
+        let chain = if principal == self.principal() {
+            Some(self.account().bundles()?)
+        } else {
+            self.kept_chain(principal).await?
+        };
+        let Some(chain) = chain else { return Ok(None) };
+        let Some(newest) = chain.last().cloned() else {
+            return Ok(None);
+        };
+        let pins = self.person_pins().await?;
+        self.judge(&newest, &chain, &pins).map(Some)
+    }
+
+    fn judge(&self, newest: &VerifiedBundle, chain: &[VerifiedBundle], pins: &[PersonPin]) -> Result<Person> {
+        let pin = pins.iter().find(|pin| pin.principal == newest.bundle.principal);
+        let (state, since_ms) = match pin {
+            None => (PinState::NotChecked, newest.bundle.created_ms),
+            Some(pin) if pin.bundle == newest.hash => (pin.state, pin.since_ms),
+            Some(pin) => {
+                if since_seen(chain, pin.principal, pin.counter, pin.bundle).is_err() {
+                    return Err(self.broken(chain));
+                }
+                let state = if pin.state == PinState::NotChecked {
+                    PinState::NotChecked
+                } else {
+                    PinState::Changed
+                };
+                (state, newest.bundle.created_ms)
+            }
+        };
+        let pinned = pin.is_some_and(|pin| pin.bundle == newest.hash);
+        Ok(Person {
+            bundle: newest.clone(),
+            state,
+            since_ms,
+            pinned,
+        })
+    }
+
+    async fn person_pins(&self) -> Result<Vec<PersonPin>> {
+        Ok(pins_in(&self.vault().await?.space))
+    }
+
+    /// Pins somebody's newest keys in the vault, so that every device of this user has them. Pins only move forward,
+    /// whatever this device was shown: another one may have seen newer keys, or checked these.
+    pub(crate) async fn pin_person(&self, bundle: &VerifiedBundle, state: PinState) -> Result<()> {
+        let handle = bundle.bundle.handle.as_str();
+        let pin = PersonPin {
+            principal: bundle.bundle.principal,
+            handle: handle.to_owned(),
+            counter: bundle.bundle.counter,
+            bundle: bundle.hash,
+            fingerprint: bundle.fingerprint,
+            state,
+            since_ms: if state == PinState::Changed {
+                bundle.bundle.created_ms
+            } else {
+                self.now_ms()
+            },
+        };
+        self.keep_in_vault(ItemKind::Person, handle, |old| match old {
+            Content::Person { pin: old } if old.principal == pin.principal => {
+                if old.counter > pin.counter || (old.counter == pin.counter && old.bundle != pin.bundle) {
+                    return Err(Error::KeysChanged(format!(
+                        "Another of your devices has seen other keys of {handle} than the server shows here. Nothing was shared."
+                    )));
+                }
+                let checked = old.counter == pin.counter && old.state == PinState::Checked;
+                Ok(Some(Content::Person { pin: if checked { old.clone() } else { pin.clone() } }))
+            }
+            _ => Ok(None),
+        }, &Content::Person { pin: pin.clone() })
+        .await
+    }
+
+    /// Compares six words somebody told the user with the keys this device has for them.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when they are not six words of the list, [`Error::KeysChanged`] when they are other words.
+    pub async fn verify_person(&self, handle: &str, words: &str) -> Result<Person> {
+        let told = parse_words(words)
+            .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
+        let person = self.person(handle).await?;
+        if person.words() != told {
+            return Err(Error::KeysChanged(format!(
+                "Those are not the words of the keys that the server shows for {handle}. Somebody may be pretending to be {handle}."
+            )));
+        }
+        self.pin_person(&person.bundle, PinState::Checked).await?;
+        Ok(Person {
+            state: PinState::Checked,
+            since_ms: self.now_ms(),
+            pinned: true,
+            ..person
+        })
+    }
+
+    /// Puts one piece of bookkeeping into the vault: in the place of the one for which `instead` gives what it becomes, else
+    /// as a new item that holds `new`.
+    pub(crate) async fn keep_in_vault(
+        &self,
+        kind: ItemKind,
+        name: &str,
+        instead: impl Fn(&Content) -> Result<Option<Content>> + Send + Sync,
+        new: &Content,
+    ) -> Result<()> {
+        let (me, now) = (self.principal(), self.now_ms());
+        self.append(self.account().vault, |vault| {
+            let mut old = None;
+            let mut content = new.clone();
+            for item in vault.contents().items().values() {
+                let Some(version) = item.versions.last() else { continue };
+                if let Some(becomes) = instead(&version.content)? {
+                    (old, content) = (Some(item), becomes);
+                    break;
+                }
+            }
+            let version = Version {
+                id: VersionId::random(&mut rng()),
+                author: me,
+                created_ms: now,
+                note: String::new(),
+                content,
+            };
+            let item = match old {
+                Some(old) => Item {
+                    name: name.to_owned(),
+                    versions: vec![version],
+                    ..old.clone()
+                },
+                None => Item {
+                    id: ItemId::random(&mut rng()),
+                    kind,
+                    name: name.to_owned(),
+                    description: String::new(),
+                    tags: Vec::new(),
+                    created_ms: now,
+                    trashed_ms: None,
+                    chunk_id_key: None,
+                    versions: vec![version],
+                    secret_type: None,
+                    expires_ms: None,
+                },
+            };
+            Ok(Draft::commit(
+                Body {
+                    put: vec![item],
+                    ..Body::default()
+                },
+                Vec::new(),
+                Vec::new(),
+            ))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// How far any of this user's devices has seen a space, as the vault remembers it.
+    pub(crate) async fn vault_pin(&self, id: SpaceId) -> Result<Option<SpacePin>> {
+        if id == self.account().vault {
+            return Ok(None);
+        }
+        Ok(Box::pin(self.vault_pins())
+            .await?
+            .into_iter()
+            .find(|pin| pin.space == id))
+    }
+
+    /// Remembers in the vault how far this space was seen, so that another device notices an older copy. Pins only move
+    /// forward: another device may have seen more.
+    pub(crate) async fn remember_head(&self, space: &Space) -> Result<()> {
+        let authority = space.authority();
+        let pin = SpacePin {
+            space: authority.space(),
+            seq: authority.seq(),
+            head: authority.head(),
+            epoch: authority.epoch(),
+            seen_ms: self.now_ms(),
+        };
+        let instead = |old: &Content| match old {
+            Content::SpaceHead { pin: old } if old.space == pin.space => {
+                if old.seq == pin.seq && old.head != pin.head {
+                    return Err(Error::History(
+                        "The server's history does not fit what another of your devices saw of this project.".into(),
+                    ));
+                }
+                let newer = if old.seq > pin.seq { old } else { &pin };
+                Ok(Some(Content::SpaceHead { pin: newer.clone() }))
+            }
+            _ => Ok(None),
+        };
+        self.keep_in_vault(
+            ItemKind::SpaceHead,
+            &pin.space.to_string(),
+            instead,
+            &Content::SpaceHead { pin: pin.clone() },
+        )
+        .await
+    }
+
+    /// The spaces that any of this user's devices has seen, as the vault on this device remembers them.
+    pub(crate) async fn vault_pins(&self) -> Result<Vec<SpacePin>> {
+        let Some(vault) = self.known(self.account().vault).await? else {
+            return Ok(Vec::new());
+        };
+        let newest = vault
+            .contents()
+            .items()
+            .values()
+            .filter_map(|item| item.versions.last());
+        Ok(newest
+            .filter_map(|version| match &version.content {
+                Content::SpaceHead { pin } => Some(pin.clone()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The name this user goes by.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn display_name(&self) -> Result<Option<String>> {
+        Ok(self.profile().await?.map(|(display_name, _)| display_name))
+    }
+
+    /// Name, and the bundle counter from which epochs are renewed after a leak.
+    pub(crate) async fn profile(&self) -> Result<Option<(String, Option<u32>)>> {
+        let vault = self.vault().await?;
+        Ok(vault.space.contents().items().values().find_map(|item| {
+            match item.versions.last().map(|version| &version.content) {
+                Some(Content::Profile {
+                    display_name,
+                    renew_from,
+                }) => Some((display_name.clone(), *renew_from)),
+                _ => None,
+            }
+        }))
+    }
+
+    pub(crate) async fn set_profile(&self, name: &str, renew_from: Option<u32>) -> Result<()> {
+        let content = Content::Profile {
+            display_name: name.to_owned(),
+            renew_from,
+        };
+        let instead = |old: &Content| Ok(matches!(old, Content::Profile { .. }).then(|| content.clone()));
+        self.keep_in_vault(ItemKind::Profile, "Profile", instead, &content)
+            .await
+    }
+}
+
+/// The people that a vault has pinned.
+fn pins_in(vault: &Space) -> Vec<PersonPin> {
+    let newest = vault
+        .contents()
+        .items()
+        .values()
+        .filter_map(|item| item.versions.last());
+    newest
+        .filter_map(|version| match &version.content {
+            Content::Person { pin } => Some(pin.clone()),
+            _ => None,
+        })
+        .collect()
+}

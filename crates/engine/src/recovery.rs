@@ -1,0 +1,189 @@
+//! The Recovery Kit: a key on paper that opens the account without the Master Key.
+
+use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, open, seal};
+use holdfast_protocol::context;
+use holdfast_protocol::id::{Hash, Locator, PrincipalId};
+use holdfast_protocol::wire::{Recover, RecoveryBox};
+use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
+
+use crate::account::Account;
+use crate::api::Api;
+use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::keychange::NewKeys;
+use crate::rng;
+use crate::session::{Host, Session, prove};
+
+/// What is printed on a kit.
+pub struct Kit {
+    /// The server's address.
+    pub server: String,
+    /// What the user signs in with.
+    pub handle: String,
+    /// The principal's id.
+    pub principal: PrincipalId,
+    /// The user's own six words.
+    pub words: [&'static str; 6],
+    /// Salt of the key derivation.
+    pub salt: [u8; 32],
+    /// Its cost: log2 of N.
+    pub log2_n: u8,
+    /// The 24 words.
+    pub code: Zeroizing<String>,
+    /// When it was made, milliseconds since 1970-01-01 UTC.
+    pub made_ms: u64,
+}
+
+/// What the recovery key opens.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Contents {
+    #[n(1)]
+    format: u32,
+    #[n(2)]
+    key: holdfast_protocol::KeyField,
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    kdf: Vec<u8>,
+    #[n(4)]
+    bundle: Hash,
+    #[n(5)]
+    principal: PrincipalId,
+    #[n(6)]
+    handle: String,
+}
+
+const FORMAT: u32 = 1;
+
+impl Kit {
+    /// Makes a new recovery key, what is printed, and the box that the server keeps for it.
+    pub(crate) fn make(identity: &Identity, server: &str) -> (Self, RecoveryBox) {
+        let key = RecoveryKey::make(&mut rng());
+        let bundle = identity.bundle();
+        let locator = Locator(key.locator());
+        let own = Key32::fill_with(|bytes| bytes.copy_from_slice(identity.prk().expose()));
+        let contents = Contents {
+            format: FORMAT,
+            key: holdfast_protocol::KeyField::new(own),
+            kdf: bundle.bundle.kdf.clone(),
+            bundle: bundle.hash,
+            principal: bundle.bundle.principal,
+            handle: bundle.bundle.handle.clone(),
+        };
+        let plain = Zeroizing::new(holdfast_protocol::cbor::encode(&contents));
+        let sealed = seal(&key.box_key(), &context::recovery(locator), &plain, &mut rng());
+        let kit = Self {
+            server: server.to_owned(),
+            handle: bundle.bundle.handle.clone(),
+            principal: bundle.bundle.principal,
+            words: holdfast_crypto::security_words(&bundle.fingerprint.0),
+            salt: *bundle.kdf.salt(),
+            log2_n: bundle.kdf.log2_n(),
+            code: key.words(),
+            made_ms: 0,
+        };
+        (
+            kit,
+            RecoveryBox {
+                locator,
+                sealed: sealed.into(),
+            },
+        )
+    }
+}
+
+/// Opens the account that a recovery key belongs to.
+struct Opened {
+    prk: Prk,
+    kdf: KdfRecord,
+    bundle: Hash,
+    principal: PrincipalId,
+    handle: String,
+}
+
+async fn open_box(api: &Api, code: &str) -> Result<Opened> {
+    let key = RecoveryKey::from_words(code)
+        .map_err(|_| Error::Invalid("that is not a recovery code; it has 24 words, check their spelling".into()))?;
+    let locator = Locator(key.locator());
+    let answer = match api.recover(&Recover { locator }).await {
+        Err(Error::NotFound { .. }) => {
+            return Err(Error::NotFound {
+                what: "account for this Recovery Kit",
+                name: "on this server".into(),
+            });
+        }
+        answer => answer?,
+    };
+    let damaged = || Error::damaged("the recovery box on the server");
+    let plain = open(&key.box_key(), &context::recovery(locator), &answer.sealed.0).map_err(|_| damaged())?;
+    let contents: Contents =
+        holdfast_protocol::cbor::decode(&plain, holdfast_protocol::limits::BUNDLE).map_err(|_| damaged())?;
+    if contents.format != FORMAT {
+        return Err(damaged());
+    }
+    Ok(Opened {
+        prk: Prk::from_key(contents.key.key().duplicate()),
+        kdf: KdfRecord::decode(&contents.kdf).map_err(|_| damaged())?,
+        bundle: contents.bundle,
+        principal: contents.principal,
+        handle: contents.handle,
+    })
+}
+
+impl Session {
+    /// Makes a new kit; the one before it opens nothing from then on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn new_kit(&self) -> Result<Kit> {
+        let (mut kit, sealed) = Kit::make(self.keyring().current(), self.host.transport.origin());
+        kit.made_ms = self.now_ms();
+        self.api.put_recovery(&sealed).await?;
+        Ok(kit)
+    }
+
+    /// Whether this code opens this account, as the server keeps it now. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Invalid`].
+    pub async fn test_kit(&self, code: &str) -> Result<()> {
+        let opened = open_box(&Api::anonymous(self.host.transport.clone()), code).await?;
+        let current = self.keyring().current().bundle().hash;
+        if opened.principal != self.principal() || opened.bundle != current {
+            return Err(Error::Invalid(
+                "this kit belongs to another account, or to earlier keys of this one".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Opens an account with its kit alone and gives it a new Master Key.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn recover(host: Host, code: &str, phrase: &Phrase, new: NewKeys) -> Result<(Self, Option<Kit>)> {
+        let known = Account::load(host.store.as_ref()).await?;
+        let api = Api::anonymous(host.transport.clone());
+        let opened = open_box(&api, code).await?;
+        // A recovery that was stopped before its key change has left the account here: nobody knows its Master Key, so it
+        // must be possible to come back with the kit.
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| known.principal != opened.principal || known.server != host.transport.origin())
+        {
+            return Err(Error::ProfileTaken(known.handle.clone()));
+        }
+        let challenge = api.sign_in_start(&opened.handle).await?;
+        let key = opened.prk.sign_key();
+        let tokens = prove(&api, &host, &opened.handle, &key, challenge.nonce.0).await?;
+        let session = Self::adopt(host, &opened.handle, opened.prk, &opened.kdf, tokens, known).await?;
+        if session.principal() != opened.principal || session.keyring().current().bundle().hash != opened.bundle {
+            return Err(Error::History(
+                "The server shows keys that are not those of this kit.".into(),
+            ));
+        }
+        let kit = session.change_keys(phrase, new).await?;
+        Ok((session, kit))
+    }
+}

@@ -1,0 +1,37 @@
+//! Files to and from a server: walked, cut, sealed, packed and sent; fetched, checked, opened and put in their place.
+//!
+//! [`upload`] turns files into the content of a new version and leaves a trail in the [`JournalStore`], so that a second
+//! call with the same version goes on where the first one was stopped, however it was stopped. [`download`] writes a
+//! version into a folder, whole or not at all. Neither knows of logs, accounts or names of items: the caller commits
+//! what [`upload`] returns and hands [`download`] what the log says.
+//!
+//! ```text
+//! walk -> read, cut, name --> seal (workers) --> pack in the spool --> journal --> parts to the server
+//!             |  known? then only the reference is copied
+//! ```
+
+mod cut;
+mod download;
+mod fetch;
+mod index;
+mod journal;
+mod meter;
+mod names;
+mod pack;
+mod place;
+mod produce;
+mod read;
+mod restore;
+mod seal;
+mod send;
+mod server;
+mod types;
+mod upload;
+mod walk;
+
+pub use download::{Downloaded, Overwrite, download};
+pub use fetch::{listing, read_file_range};
+pub use journal::{PendingUpload, pending};
+pub use server::{JournalStore, PackServer, Row};
+pub use types::{Options, Previous, Reason, Report, Skipped, Stored, Target, Uploaded};
+pub use upload::{abandon, upload};
