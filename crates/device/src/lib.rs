@@ -1,0 +1,36 @@
+//! The engine's ports on this machine, and what a program needs around them.
+//!
+//! | module part | gives |
+//! |---|---|
+//! | [`HttpTransport`] | `engine::ports::Transport`: HTTP/1.1 by reqwest and rustls, https or loopback only |
+//! | [`SqliteStore`] | `engine::ports::Store`: one SQLite file, owner only |
+//! | [`SystemClock`], [`Deadline`] | the time of day; a deadline that also passes while the computer sleeps |
+//! | [`Profile`] | where this device keeps its things; folders that only their owner may enter |
+//! | [`ProfileLock`] | one process owns a profile |
+//! | [`AgentListener`], [`connect_agent`], [`read_frame`], [`write_frame`] | the owner-only socket between the agent and everybody else |
+//! | [`harden_process`], [`forbid_new_privileges`] | no core dumps, no debugger, no setuid children |
+//!
+//! The order in which a program uses them: [`harden_process`] first thing in `main`; [`Profile::open`];
+//! [`ProfileLock::acquire`]. With the lock, open the store and do the work (and, as the agent, bind an
+//! [`AgentListener`]). Without it somebody else is the agent: [`connect_agent`] to where
+//! [`ProfileLock::holder`] says it listens.
+//!
+//! Nothing here knows keys or formats: rows, bodies and frames are bytes that arrive sealed, or that the two
+//! ends of an owner-only socket share. Written for Unix; the parts that only Linux has (suspend-aware clock,
+//! dumpable flag, `no_new_privs`, `TCP_USER_TIMEOUT`) are left out elsewhere and say so.
+
+mod clock;
+mod harden;
+mod http;
+mod lock;
+mod profile;
+mod socket;
+mod sqlite;
+
+pub use clock::{Deadline, SystemClock};
+pub use harden::{forbid_new_privileges, harden_process};
+pub use http::HttpTransport;
+pub use lock::{Holder, ProfileLock};
+pub use profile::Profile;
+pub use socket::{AgentListener, FRAME_LIMIT, FrameError, connect_agent, read_frame, write_frame};
+pub use sqlite::SqliteStore;
