@@ -1,0 +1,185 @@
+//! Verbs about datasets, models, tasks and artifacts: the same verbs for each.
+
+use std::sync::Arc;
+
+use holdfast_engine::ports::Progress;
+use holdfast_engine::transfer::Skipped;
+use holdfast_engine::{Error, Result, Session, UploadRequest, find_item, find_version};
+use holdfast_protocol::item::{Content, Item, ItemKind, Version};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, done, ended};
+use crate::command::Command;
+use crate::run::{find_project, handle_of};
+use crate::view::{DoneView, DownloadView, Ending, IdView, ItemView, Outcome, SkippedView, UploadView, VersionView};
+
+pub(super) async fn run(
+    app: &App,
+    command: Command,
+    progress: Arc<dyn Progress>,
+    cancel: CancellationToken,
+) -> Result<Outcome> {
+    let session = app.session().await?;
+    let session = session.as_ref();
+    match command {
+        Command::Upload {
+            kind,
+            project,
+            name,
+            note,
+            paths,
+        } => {
+            if !kind.holds_files() {
+                return Err(Error::Invalid("this kind of item holds no files".into()));
+            }
+            let view = find_project(session, &project, false).await?;
+            let request = UploadRequest {
+                kind,
+                name,
+                note,
+                sources: paths,
+                spool: app.spool(),
+            };
+            let space = view.space.authority().space();
+            let uploaded = session.upload(space, request, &progress, &cancel).await?;
+            let report = uploaded.report;
+            let view = UploadView {
+                id: uploaded.item.to_string(),
+                version: uploaded.number,
+                files: report.files,
+                bytes: report.bytes,
+                bytes_sent: report.bytes_sent,
+                chunks_reused: report.chunks_reused,
+                skipped: skipped(report.skipped),
+            };
+            ended(partial_if(!view.skipped.is_empty()), &view)
+        }
+        Command::Download {
+            kind,
+            project,
+            item,
+            version,
+            to,
+        } => {
+            let view = find_project(session, &project, false).await?;
+            let item = find_item(&view.space, &[kind], &item, false)?;
+            let version = find_version(item, version.as_deref())?;
+            let space = view.space.authority().space();
+            let got = session.download(space, item, version, &to, &progress, &cancel).await?;
+            let view = DownloadView {
+                files: got.files,
+                bytes: got.bytes,
+                skipped: skipped(got.skipped),
+            };
+            ended(partial_if(!view.skipped.is_empty()), &view)
+        }
+        Command::ItemList { kind, project } => {
+            let view = find_project(session, &project, false).await?;
+            let mut views = Vec::new();
+            for item in view.space.contents().items().values() {
+                if item.kind == kind && item.trashed_ms.is_none() {
+                    views.push(item_view(session, item).await?);
+                }
+            }
+            views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+            done(&views)
+        }
+        Command::ItemShow { kind, project, item } => {
+            let view = find_project(session, &project, false).await?;
+            done(&item_view(session, find_item(&view.space, &[kind], &item, false)?).await?)
+        }
+        Command::ItemVersions { kind, project, item } => {
+            let view = find_project(session, &project, false).await?;
+            let item = find_item(&view.space, &[kind], &item, false)?;
+            let mut views = Vec::new();
+            for (index, version) in item.versions.iter().enumerate() {
+                let (files, bytes) = size(version);
+                views.push(VersionView {
+                    version: index + 1,
+                    id: version.id.to_string(),
+                    author: handle_of(session, version.author).await?,
+                    created_ms: version.created_ms,
+                    note: version.note.clone(),
+                    files,
+                    bytes,
+                });
+            }
+            done(&views)
+        }
+        Command::ItemRename {
+            kind,
+            project,
+            item,
+            name,
+        } => {
+            let view = find_project(session, &project, false).await?;
+            let id = find_item(&view.space, &[kind], &item, false)?.id;
+            refuse_taken(&view.space, kind, &name)?;
+            session.rename_item(view.space.authority().space(), id, &name).await?;
+            done(&IdView {
+                id: id.to_string(),
+                name,
+            })
+        }
+        Command::ItemDelete { kind, project, item } => {
+            let view = find_project(session, &project, false).await?;
+            let id = find_item(&view.space, &[kind], &item, false)?.id;
+            session.trash_item(view.space.authority().space(), id).await?;
+            done(&DoneView::YES)
+        }
+        Command::ItemRestore { kind, project, item } => {
+            let view = find_project(session, &project, false).await?;
+            let found = find_item(&view.space, &[kind], &item, true)?;
+            refuse_taken(&view.space, kind, &found.name)?;
+            session.restore_item(view.space.authority().space(), found.id).await?;
+            done(&DoneView::YES)
+        }
+        _ => Err(Error::Internal("a verb in the wrong room".into())),
+    }
+}
+
+fn refuse_taken(space: &holdfast_protocol::replay::Space, kind: ItemKind, name: &str) -> Result<()> {
+    match find_item(space, &[kind], name, false) {
+        Err(Error::NotFound { .. }) => Ok(()),
+        _ => Err(Error::AlreadyExists(format!(
+            "There is already something called \"{name}\"."
+        ))),
+    }
+}
+
+fn partial_if(left_out: bool) -> Ending {
+    if left_out { Ending::Partial } else { Ending::Done }
+}
+
+fn skipped(skipped: Vec<Skipped>) -> Vec<SkippedView> {
+    skipped
+        .into_iter()
+        .map(|left| SkippedView {
+            path: String::from_utf8_lossy(&left.path).into_owned(),
+            reason: left.reason.to_string(),
+        })
+        .collect()
+}
+
+fn size(version: &Version) -> (u64, u64) {
+    match &version.content {
+        Content::Files { files, bytes, .. } => (*files, *bytes),
+        _ => (0, 0),
+    }
+}
+
+async fn item_view(session: &Session, item: &Item) -> Result<ItemView> {
+    let newest = item.versions.last().ok_or_else(|| Error::damaged("an item"))?;
+    let (files, bytes) = size(newest);
+    Ok(ItemView {
+        id: item.id.to_string(),
+        name: item.name.clone(),
+        kind: item.kind,
+        versions: item.versions.len(),
+        files,
+        bytes,
+        changed_ms: newest.created_ms,
+        changed_by: handle_of(session, newest.author).await?,
+        trashed: item.trashed_ms.is_some(),
+    })
+}

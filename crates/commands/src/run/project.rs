@@ -1,0 +1,299 @@
+//! Verbs about projects and who is in them.
+
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, View};
+use holdfast_protocol::entry::Role;
+use holdfast_protocol::item::{ItemKind, PinState};
+use holdfast_protocol::replay::EventKind;
+
+use crate::app::{App, done};
+use crate::command::Command;
+use crate::run::{find_project, handle_of};
+use crate::view::{
+    ActivityView, DoneView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome, ProjectDetail,
+    ProjectView, PurgedView, RemovedView, ShareView,
+};
+
+pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+    let session = app.session().await?;
+    let session = session.as_ref();
+    match command {
+        Command::ProjectCreate { name, standard } => create(session, &name, standard).await,
+        Command::ProjectList => list(session).await,
+        Command::ProjectShow { project } => show(session, &project).await,
+        Command::ProjectRename { project, name } => {
+            let id = find_project(session, &project, false).await?.space.authority().space();
+            session.rename_project(id, &name).await?;
+            done(&IdView {
+                id: id.to_string(),
+                name,
+            })
+        }
+        Command::ProjectDelete { project } => {
+            let view = find_project(session, &project, false).await?;
+            session.trash_project(view.space.authority().space(), true).await?;
+            done(&DoneView::YES)
+        }
+        Command::ProjectRestore { project } => {
+            let view = find_project(session, &project, true).await?;
+            session.trash_project(view.space.authority().space(), false).await?;
+            done(&DoneView::YES)
+        }
+        Command::ProjectPurge { project } => {
+            let view = match find_project(session, &project, true).await {
+                Err(Error::NotFound { .. }) => find_project(session, &project, false).await?,
+                found => found?,
+            };
+            let purged = session.purge(view.space.authority().space()).await?;
+            done(&PurgedView {
+                items: purged.items,
+                bytes: purged.bytes,
+            })
+        }
+        Command::ProjectShare { project, handle, role } => {
+            let view = find_project(session, &project, false).await?;
+            let person = session.share(view.space.authority().space(), &handle, role).await?;
+            done(&ShareView {
+                handle,
+                role,
+                checked: person.state,
+                words: person.words().join(" "),
+            })
+        }
+        Command::ProjectInvite { project, address, role } => {
+            let view = find_project(session, &project, false).await?;
+            let invitation = session.invite(view.space.authority().space(), &address, role).await?;
+            done(&InvitationView {
+                invitation: invitation.text().to_string(),
+                handle: address,
+                expires_ms: session.now_ms() + GOOD_FOR_MS,
+            })
+        }
+        Command::InvitationAccept { text } => {
+            let inviter = session.accept_invitation(&Invitation::parse(text.expose())?).await?;
+            done(&IdView {
+                id: String::new(),
+                name: inviter,
+            })
+        }
+        Command::ProjectMembers { project } => {
+            session.complete_invitations().await.or_else(|error| match error {
+                Error::Unreachable(_) => Ok(Vec::new()),
+                other => Err(other),
+            })?;
+            let view = find_project(session, &project, false).await?;
+            done(&members(session, &view).await?)
+        }
+        Command::ProjectRemove { project, handle } => remove(session, &project, &handle).await,
+        Command::ProjectLeave { project } => {
+            let view = find_project(session, &project, false).await?;
+            session.leave(view.space.authority().space()).await?;
+            done(&DoneView::YES)
+        }
+        Command::ProjectActivity { project } => activity(session, &project).await,
+        _ => Err(Error::Internal("a verb in the wrong room".into())),
+    }
+}
+
+async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome> {
+    match find_project(session, name, false).await {
+        Err(Error::NotFound { .. }) => {}
+        _ => {
+            return Err(Error::AlreadyExists(format!(
+                "There is already a project called \"{name}\"."
+            )));
+        }
+    }
+    let space = session.create_project(name, !standard).await?;
+    done(&project_view(session, &View { space, fresh: true }))
+}
+
+async fn list(session: &Session) -> Result<Outcome> {
+    let mut views: Vec<ProjectView> = session
+        .projects()
+        .await?
+        .iter()
+        .filter(|view| view.space.authority().role(session.principal()).is_some())
+        .map(|view| project_view(session, view))
+        .collect();
+    views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    done(&views)
+}
+
+async fn show(session: &Session, project: &str) -> Result<Outcome> {
+    let view = find_project(session, project, false).await?;
+    let kinds = [
+        ItemKind::Dataset,
+        ItemKind::Model,
+        ItemKind::Task,
+        ItemKind::Artifact,
+        ItemKind::Secret,
+        ItemKind::Note,
+    ];
+    let items = kinds
+        .into_iter()
+        .map(|kind| {
+            let all = view.space.contents().items().values();
+            KindCount {
+                kind,
+                count: all
+                    .filter(|item| item.kind == kind && item.trashed_ms.is_none())
+                    .count(),
+            }
+        })
+        .collect();
+    done(&ProjectDetail {
+        project: project_view(session, &view),
+        items,
+        people: members(session, &view).await?,
+        key_epoch: view.space.authority().epoch(),
+    })
+}
+
+fn project_view(session: &Session, view: &View) -> ProjectView {
+    let (authority, contents) = (view.space.authority(), view.space.contents());
+    ProjectView {
+        id: authority.space().to_string(),
+        name: contents.name().to_owned(),
+        encrypted: authority.core().encrypted,
+        role: authority.role(session.principal()),
+        members: authority.members().len(),
+        bytes: authority.live_bytes(),
+        changed_ms: authority.time_ms(),
+        trashed: contents.trashed_ms().is_some(),
+        fresh: view.fresh,
+    }
+}
+
+async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
+    let mut views = Vec::new();
+    for member in view.space.authority().members().values() {
+        let me = member.principal == session.principal();
+        let person = session.known_person(member.principal).await?;
+        views.push(MemberView {
+            handle: handle_of(session, member.principal).await?,
+            role: member.role,
+            kind: "user".into(),
+            checked: match &person {
+                _ if me => PinState::Checked,
+                Some(person) => person.state,
+                None => PinState::NotChecked,
+            },
+            checked_ms: person.as_ref().map_or(member.since_ms, |person| person.since_ms),
+            since_ms: member.since_ms,
+            words: person.map(|person| person.words().join(" ")).unwrap_or_default(),
+            me,
+        });
+    }
+    views.sort_by(|a, b| b.role.cmp(&a.role).then_with(|| a.handle.cmp(&b.handle)));
+    Ok(views)
+}
+
+async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcome> {
+    let view = find_project(session, project, false).await?;
+    let mut principal = None;
+    for member in view.space.authority().members().values() {
+        if handle_of(session, member.principal).await? == handle {
+            principal = Some(member.principal);
+        }
+    }
+    let principal = principal.ok_or_else(|| Error::NotFound {
+        what: "member",
+        name: handle.to_owned(),
+    })?;
+    if principal == session.principal() {
+        return Err(Error::Invalid("that is you; use `holdfast project leave`".into()));
+    }
+    let id = view.space.authority().space();
+    let could_open = session.remove_member(id, principal).await?;
+    done(&RemovedView {
+        handle: handle.to_owned(),
+        could_open: could_open
+            .items
+            .into_iter()
+            .map(|(kind, name)| ItemName { kind, name })
+            .collect(),
+        change_secrets: could_open.secrets,
+        new_key: view.space.authority().core().encrypted,
+    })
+}
+
+async fn activity(session: &Session, project: &str) -> Result<Outcome> {
+    let view = find_project(session, project, false).await?;
+    let mut views = Vec::new();
+    for event in view.space.contents().events() {
+        let who = handle_of(session, event.author).await?;
+        let (what, text) = tell(session, &event.kind).await?;
+        views.push(ActivityView {
+            seq: event.seq,
+            time_ms: event.time_ms,
+            text: format!("{who} {text}"),
+            what: what.into(),
+            who,
+        });
+    }
+    done(&views)
+}
+
+async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, String)> {
+    Ok(match kind {
+        EventKind::Created => ("created", "made the project".into()),
+        EventKind::Added(whom, role) => (
+            "added",
+            format!("let {} in as {}", handle_of(session, *whom).await?, role_word(*role)),
+        ),
+        EventKind::Removed(whom) => ("removed", format!("removed {}", handle_of(session, *whom).await?)),
+        EventKind::Left => ("left", "left".into()),
+        EventKind::RoleChanged(whom, role) => (
+            "role-changed",
+            format!("made {} {}", handle_of(session, *whom).await?, role_word(*role)),
+        ),
+        EventKind::KeysChanged => ("keys-changed", "has new keys, confirmed by the old ones".into()),
+        EventKind::Rotated => ("rotated", "renewed the project's key".into()),
+        EventKind::SpaceRenamed(name) => ("renamed", format!("renamed the project to \"{name}\"")),
+        EventKind::SpaceTrashed => ("trashed", "put the project into the trash".into()),
+        EventKind::SpaceRestored => ("restored", "took the project out of the trash".into()),
+        EventKind::ItemAdded(kind, name) => ("item-added", format!("added the {} \"{name}\"", kind_word(*kind))),
+        EventKind::VersionAdded(kind, name) => (
+            "version-added",
+            format!("added a version of the {} \"{name}\"", kind_word(*kind)),
+        ),
+        EventKind::ItemChanged(kind, old, new) if old == new => {
+            ("item-changed", format!("changed the {} \"{new}\"", kind_word(*kind)))
+        }
+        EventKind::ItemChanged(kind, old, new) => (
+            "item-changed",
+            format!("renamed the {} \"{old}\" to \"{new}\"", kind_word(*kind)),
+        ),
+        EventKind::Trashed(kind, name) => (
+            "item-trashed",
+            format!("put the {} \"{name}\" into the trash", kind_word(*kind)),
+        ),
+        EventKind::Restored(kind, name) => (
+            "item-restored",
+            format!("took the {} \"{name}\" out of the trash", kind_word(*kind)),
+        ),
+        EventKind::Purged(kind, name) => (
+            "item-purged",
+            format!("removed the {} \"{name}\" for good", kind_word(*kind)),
+        ),
+    })
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Contributor => "contributor",
+        Role::Reader => "reader",
+    }
+}
+
+fn kind_word(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Dataset => "dataset",
+        ItemKind::Model => "model",
+        ItemKind::Task => "task",
+        ItemKind::Artifact => "artifact",
+        ItemKind::Secret => "secret",
+        _ => "note",
+    }
+}

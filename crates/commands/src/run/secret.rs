@@ -1,0 +1,238 @@
+//! Verbs about secrets.
+
+use holdfast_engine::{Error, NewSecret, Result, Session, View, find_item};
+use holdfast_protocol::SecretText;
+use holdfast_protocol::id::VersionId;
+use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind};
+use zeroize::Zeroizing;
+
+use crate::app::{App, done, ended};
+use crate::command::{Command, FieldInput};
+use crate::run::{find_project, handle_of};
+use crate::view::{DoneView, EditView, Ending, FieldView, IdView, Outcome, SecretDetail, SecretView, VersionView};
+
+const SECRET: &[ItemKind] = &[ItemKind::Secret];
+
+pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+    let session = app.session().await?;
+    let session = session.as_ref();
+    match command {
+        Command::SecretAdd {
+            project,
+            secret_type,
+            name,
+            note,
+            fields,
+            expires_ms,
+        } => {
+            let view = place(session, project.as_deref()).await?;
+            if fields.is_empty() {
+                return Err(Error::Invalid(
+                    "a secret needs at least one field, for example --field token=-".into(),
+                ));
+            }
+            let audience = audience_of(&fields);
+            let new = NewSecret {
+                secret_type,
+                name: name.clone(),
+                description: note,
+                fields: fields.into_iter().map(field).collect(),
+                audience,
+                expires_ms,
+            };
+            let id = session.add_secret(view.space.authority().space(), new).await?;
+            done(&IdView {
+                id: id.to_string(),
+                name,
+            })
+        }
+        Command::SecretList { project } => list(session, project.as_deref()).await,
+        Command::SecretShow { project, name, reveal } => {
+            let view = place(session, project.as_deref()).await?;
+            let item = find_item(&view.space, SECRET, &name, false)?;
+            done(&detail(item, reveal)?)
+        }
+        Command::SecretEdit {
+            project,
+            name,
+            fields,
+            remove,
+            seen,
+        } => {
+            let view = place(session, project.as_deref()).await?;
+            let seen = seen
+                .map(|id| id.parse::<VersionId>())
+                .transpose()
+                .map_err(|_| Error::Invalid("that is not the id of a version".into()))?;
+            let edited = session
+                .edit_secret(view.space.authority().space(), &name, seen, |old, audience| {
+                    for name in &remove {
+                        let before = old.len();
+                        old.retain(|field| field.name != *name);
+                        if old.len() == before {
+                            return Err(Error::NotFound {
+                                what: "field",
+                                name: name.clone(),
+                            });
+                        }
+                    }
+                    for new in fields.iter().cloned().map(field) {
+                        match old.iter_mut().find(|field| field.name == new.name) {
+                            Some(field) => *field = new,
+                            None => old.push(new),
+                        }
+                    }
+                    if let Some(host) = old.iter().find(|field| field.name == "host") {
+                        audience.host = host.value.expose().to_owned();
+                    }
+                    Ok(())
+                })
+                .await?;
+            let ending = if edited.conflict {
+                Ending::Conflict
+            } else {
+                Ending::Done
+            };
+            ended(
+                ending,
+                &EditView {
+                    id: edited.id.to_string(),
+                    conflict: edited.conflict,
+                },
+            )
+        }
+        Command::SecretHistory { project, name } => {
+            let view = place(session, project.as_deref()).await?;
+            let item = find_item(&view.space, SECRET, &name, false)?;
+            let mut views = Vec::new();
+            for (index, version) in item.versions.iter().enumerate() {
+                views.push(VersionView {
+                    version: index + 1,
+                    id: version.id.to_string(),
+                    author: handle_of(session, version.author).await?,
+                    created_ms: version.created_ms,
+                    note: version.note.clone(),
+                    files: 0,
+                    bytes: 0,
+                });
+            }
+            done(&views)
+        }
+        Command::SecretMove { project, name, to } => {
+            let from = place(session, project.as_deref()).await?;
+            let target = find_project(session, &to, false).await?;
+            let id = session
+                .move_secret(from.space.authority().space(), &name, target.space.authority().space())
+                .await?;
+            done(&IdView {
+                id: id.to_string(),
+                name,
+            })
+        }
+        Command::SecretRemove { project, name } => {
+            let view = place(session, project.as_deref()).await?;
+            let id = find_item(&view.space, SECRET, &name, false)?.id;
+            session.trash_item(view.space.authority().space(), id).await?;
+            done(&DoneView::YES)
+        }
+        _ => Err(Error::Internal("a verb in the wrong room".into())),
+    }
+}
+
+/// A project's secrets, or one's own.
+async fn place(session: &Session, project: Option<&str>) -> Result<View> {
+    match project {
+        Some(project) => find_project(session, project, false).await,
+        None => session.vault().await,
+    }
+}
+
+fn field(input: FieldInput) -> Field {
+    Field {
+        name: input.name,
+        value: SecretText::new(Zeroizing::new(input.value.expose().to_owned())),
+    }
+}
+
+/// A field called `host`, `account` or `purpose` says where the secret may be handed over.
+fn audience_of(fields: &[FieldInput]) -> Audience {
+    let value = |name: &str| {
+        fields
+            .iter()
+            .find(|field| field.name == name)
+            .map(|field| field.value.expose().to_owned())
+            .unwrap_or_default()
+    };
+    Audience {
+        host: value("host"),
+        account: value("account"),
+        purpose: value("purpose"),
+    }
+}
+
+async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
+    let view = place(session, project).await?;
+    let mut views: Vec<SecretView> = view
+        .space
+        .contents()
+        .items()
+        .values()
+        .filter(|item| item.kind == ItemKind::Secret && item.trashed_ms.is_none())
+        .map(secret_view)
+        .collect();
+    if project.is_none() {
+        // The key of each encrypted project is a secret of this user: wrapped with his public key, in the project's log.
+        for view in session.projects().await? {
+            let authority = view.space.authority();
+            if authority.core().encrypted
+                && authority.role(session.principal()).is_some()
+                && view.space.current_key().is_some()
+            {
+                views.push(SecretView {
+                    id: authority.space().to_string(),
+                    name: format!("Project key of {}", view.space.contents().name()),
+                    r#type: "project-key".into(),
+                    changed: authority.core().created_ms,
+                    expires_ms: None,
+                });
+            }
+        }
+    }
+    views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    done(&views)
+}
+
+fn secret_view(item: &Item) -> SecretView {
+    let secret_type = item.secret_type.and_then(|kind| serde_json::to_value(kind).ok());
+    SecretView {
+        id: item.id.to_string(),
+        name: item.name.clone(),
+        r#type: secret_type
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        changed: item
+            .versions
+            .last()
+            .map_or(item.created_ms, |version| version.created_ms),
+        expires_ms: item.expires_ms,
+    }
+}
+
+fn detail(item: &Item, reveal: bool) -> Result<SecretDetail> {
+    let newest = item.versions.last().ok_or_else(|| Error::damaged("a secret"))?;
+    let Content::Fields { fields, .. } = &newest.content else {
+        return Err(Error::damaged("a secret"));
+    };
+    Ok(SecretDetail {
+        secret: secret_view(item),
+        note: item.description.clone(),
+        fields: fields
+            .iter()
+            .map(|field| FieldView {
+                name: field.name.clone(),
+                value: reveal.then(|| field.value.expose().to_owned()),
+            })
+            .collect(),
+        version: newest.id.to_string(),
+    })
+}

@@ -1,0 +1,393 @@
+//! What people and programs are shown. These shapes are the `--json` output; they change only with a major version.
+
+use serde::{Deserialize, Serialize};
+
+use holdfast_engine::ports::Step;
+use holdfast_protocol::entry::Role;
+use holdfast_protocol::item::{ItemKind, PinState};
+
+macro_rules! views {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    )*};
+}
+
+views! {
+    /// How this profile is.
+    StatusView {
+        /// Whether keys are in memory.
+        unlocked: bool,
+        /// Who it belongs to.
+        handle: Option<String>,
+        /// The server's address.
+        server: Option<String>,
+        /// Whether the server answers.
+        online: bool,
+    }
+    /// Who is signed in.
+    WhoamiView {
+        /// What he signs in with.
+        handle: String,
+        /// The name people know him by.
+        name: Option<String>,
+        /// Id of the principal.
+        id: String,
+        /// The server's address.
+        server: String,
+        /// Modulus size of the key pair.
+        bits: u32,
+        /// His six words.
+        words: String,
+        /// Key changes so far.
+        key_changes: u32,
+    }
+    /// Somebody's six words.
+    WordsView {
+        /// Whose.
+        handle: String,
+        /// Six words.
+        words: String,
+        /// How sure this user is of them.
+        checked: CheckedView,
+    }
+    /// How sure this user is of somebody's keys.
+    CheckedView {
+        /// Not checked, checked, or changed since.
+        state: PinState,
+        /// Since when, milliseconds since 1970-01-01 UTC.
+        since_ms: u64,
+    }
+    /// A project in short.
+    ProjectView {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Whether the server can read it (false) or not (true).
+        encrypted: bool,
+        /// What the user may do.
+        role: Option<Role>,
+        /// How many people are in.
+        members: usize,
+        /// Bytes on the server, padding included.
+        bytes: u64,
+        /// Last change, milliseconds since 1970-01-01 UTC, by its author's clock.
+        changed_ms: u64,
+        /// Whether it is in the trash.
+        trashed: bool,
+        /// Whether the server was asked just now.
+        fresh: bool,
+    }
+    /// A project in full.
+    ProjectDetail {
+        /// In short.
+        project: ProjectView,
+        /// How many items of each kind.
+        items: Vec<KindCount>,
+        /// Who is in.
+        people: Vec<MemberView>,
+        /// The epoch of its key: how often the key was renewed.
+        key_epoch: u32,
+    }
+    /// How many items of a kind.
+    KindCount {
+        /// The kind.
+        kind: ItemKind,
+        /// How many, without those in the trash.
+        count: usize,
+    }
+    /// Somebody who is in a project.
+    MemberView {
+        /// Who.
+        handle: String,
+        /// What he may do.
+        role: Role,
+        /// `user` or `node`.
+        kind: String,
+        /// How sure this user is of his keys.
+        checked: PinState,
+        /// Since when that is so, milliseconds since 1970-01-01 UTC.
+        checked_ms: u64,
+        /// When he came in.
+        since_ms: u64,
+        /// His six words.
+        words: String,
+        /// Whether it is the user himself.
+        me: bool,
+    }
+    /// How sharing ended.
+    ShareView {
+        /// With whom.
+        handle: String,
+        /// As what.
+        role: Role,
+        /// How sure this user is of her keys.
+        checked: PinState,
+        /// Her six words.
+        words: String,
+    }
+    /// An invitation to hand over.
+    InvitationView {
+        /// To be told to the newcomer, not by way of the server.
+        invitation: String,
+        /// The handle he is expected to take.
+        handle: String,
+        /// When it ends, milliseconds since 1970-01-01 UTC.
+        expires_ms: u64,
+    }
+    /// Who is waited for.
+    WaitingView {
+        /// The handle.
+        handle: String,
+        /// As what.
+        role: Role,
+        /// When the invitation ends.
+        expires_ms: u64,
+    }
+    /// How a removal ended.
+    RemovedView {
+        /// Who is out.
+        handle: String,
+        /// What he could open.
+        could_open: Vec<ItemName>,
+        /// Secrets to change where they come from.
+        change_secrets: Vec<String>,
+        /// Whether new keys protect everything from now on.
+        new_key: bool,
+    }
+    /// An item's kind and name.
+    ItemName {
+        /// The kind.
+        kind: ItemKind,
+        /// The name.
+        name: String,
+    }
+    /// Something that happened.
+    ActivityView {
+        /// Number of the log entry.
+        seq: u64,
+        /// Milliseconds since 1970-01-01 UTC, by the author's clock.
+        time_ms: u64,
+        /// Who.
+        who: String,
+        /// What, as a stable word.
+        what: String,
+        /// What, as a sentence.
+        text: String,
+    }
+    /// How an upload ended.
+    UploadView {
+        /// The item.
+        id: String,
+        /// Number of the new version.
+        version: usize,
+        /// Files in it.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Bytes that were sent.
+        bytes_sent: u64,
+        /// Pieces that were there already.
+        chunks_reused: u64,
+        /// What was left out.
+        skipped: Vec<SkippedView>,
+    }
+    /// Something that was left out.
+    SkippedView {
+        /// Its path.
+        path: String,
+        /// Why.
+        reason: String,
+    }
+    /// How a download ended.
+    DownloadView {
+        /// Files written.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// What was left out.
+        skipped: Vec<SkippedView>,
+    }
+    /// An item in short.
+    ItemView {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Its kind.
+        kind: ItemKind,
+        /// How many versions it has.
+        versions: usize,
+        /// Files in the newest.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Last change, milliseconds since 1970-01-01 UTC.
+        changed_ms: u64,
+        /// Who changed it.
+        changed_by: String,
+        /// Whether it is in the trash.
+        trashed: bool,
+    }
+    /// A version.
+    VersionView {
+        /// 1 is the oldest.
+        version: usize,
+        /// Its id.
+        id: String,
+        /// Who made it.
+        author: String,
+        /// When, milliseconds since 1970-01-01 UTC.
+        created_ms: u64,
+        /// What he said about it.
+        note: String,
+        /// Files in it.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    }
+    /// A secret in short.
+    SecretView {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Its type; `project-key` for the key of a project.
+        r#type: String,
+        /// Last change, milliseconds since 1970-01-01 UTC.
+        changed: u64,
+        /// When it stops working.
+        expires_ms: Option<u64>,
+    }
+    /// A secret.
+    SecretDetail {
+        /// In short.
+        secret: SecretView,
+        /// About it.
+        note: String,
+        /// Its fields; values only when they were asked for.
+        fields: Vec<FieldView>,
+        /// The newest version's id.
+        version: String,
+    }
+    /// A field of a secret.
+    FieldView {
+        /// Its name.
+        name: String,
+        /// Its value, if it was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    }
+    /// How an edit ended.
+    EditView {
+        /// The secret.
+        id: String,
+        /// Somebody else changed it at the same time; both versions are kept.
+        conflict: bool,
+    }
+    /// Something that has an id now.
+    IdView {
+        /// The id.
+        id: String,
+        /// The name.
+        name: String,
+    }
+    /// What was removed for good.
+    PurgedView {
+        /// Names.
+        items: Vec<String>,
+        /// Bytes given back.
+        bytes: u64,
+    }
+    /// A signed-in device.
+    DeviceView {
+        /// Its id.
+        id: String,
+        /// First sign-in, milliseconds since 1970-01-01 UTC.
+        created_ms: u64,
+        /// Last seen, milliseconds since 1970-01-01 UTC.
+        seen_ms: u64,
+        /// Whether it is this one.
+        current: bool,
+    }
+    /// How a key change ended.
+    KeyChangeView {
+        /// Modulus size now.
+        bits: u32,
+        /// Spaces that know the new keys already.
+        spaces: usize,
+        /// The new words.
+        words: String,
+        /// Where the new Recovery Kit is.
+        kit: Option<String>,
+    }
+    /// A Recovery Kit that was written.
+    KitView {
+        /// Where.
+        path: String,
+    }
+    /// Nothing to say but that it is done.
+    DoneView {
+        /// Always true.
+        done: bool,
+    }
+    /// What went wrong.
+    ErrorView {
+        /// Stable code.
+        code: String,
+        /// A sentence.
+        message: String,
+        /// What to do next.
+        next: String,
+    }
+}
+
+impl DoneView {
+    /// It is done.
+    pub const YES: Self = Self { done: true };
+}
+
+impl From<&holdfast_engine::Error> for ErrorView {
+    fn from(error: &holdfast_engine::Error) -> Self {
+        Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            next: error.next().to_owned(),
+        }
+    }
+}
+
+/// How a command ended when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All of it is done.
+    Done,
+    /// Part of it; what was left out is listed.
+    Partial,
+    /// Done, beside somebody else's change.
+    Conflict,
+}
+
+/// What a command returns. May hold revealed secrets: it has no `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The view, as it is shown with `--json`.
+    pub value: serde_json::Value,
+}
+
+/// What the owner's process sends back while and after it runs a command.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "kebab-case")]
+pub enum Frame {
+    /// How far it is.
+    Progress(Step),
+    /// It ended.
+    Ended(Outcome),
+    /// It failed.
+    Failed(ErrorView),
+}
