@@ -1,0 +1,244 @@
+//! Verbs about the user's own account and about other people's keys.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use holdfast_crypto::{DEFAULT_LOG2_N, MAX_LOG2_N, MIN_LOG2_N};
+
+const SIGN_UP: &str = "\
+Examples:
+  holdfast signup --server https://files.example.org --handle ana@example.org --generate
+  holdfast signup --server http://127.0.0.1:7710 --handle ana@example.org --name Ana --kit kit.pdf
+  holdfast signup --invitation-file from-ben.txt --handle ana@example.org --generate
+
+The Master Key is the one phrase that opens everything. Nobody else has it and nobody can reset it.
+With --generate it is shown once. The Recovery Kit (--kit) is a spare key on paper.";
+
+#[derive(Args)]
+#[command(after_help = SIGN_UP)]
+pub(crate) struct SignUp {
+    /// The server's address; an invitation holds it already
+    #[arg(long, value_name = "URL", required_unless_present = "invitation_file")]
+    pub(crate) server: Option<String>,
+    /// What you sign in with, for example ana@example.org
+    #[arg(long, value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// The name people know you by
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) name: String,
+    /// Size of the key pair
+    #[arg(long, value_enum, default_value_t = Size::B3072)]
+    pub(crate) bits: Size,
+    #[command(flatten)]
+    pub(crate) fresh: Fresh,
+    /// Write a Recovery Kit
+    #[arg(long, value_name = "FILE.pdf")]
+    pub(crate) kit: Option<PathBuf>,
+    /// Accept the invitation in this file (`-`: standard input) right afterwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) invitation_file: Option<PathBuf>,
+}
+
+/// How a new Master Key comes about.
+#[derive(Args)]
+pub(crate) struct Fresh {
+    /// Make a Master Key of eight words and show it once
+    #[arg(long)]
+    pub(crate) generate: bool,
+    /// Cost of guessing the Master Key: scrypt with N = 2^LOG2_N, which takes 2^(LOG2_N + 10) bytes of memory
+    #[arg(long, value_name = "LOG2_N", default_value_t = DEFAULT_LOG2_N,
+          value_parser = clap::value_parser!(u8).range(i64::from(MIN_LOG2_N)..=i64::from(MAX_LOG2_N)))]
+    pub(crate) kdf_log2_n: u8,
+}
+
+/// Modulus sizes.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Size {
+    #[value(name = "2048")]
+    B2048,
+    #[value(name = "3072")]
+    B3072,
+    #[value(name = "4096")]
+    B4096,
+    #[value(name = "8192")]
+    B8192,
+}
+
+impl From<Size> for holdfast_crypto::rsa::Bits {
+    fn from(size: Size) -> Self {
+        match size {
+            Size::B2048 => Self::B2048,
+            Size::B3072 => Self::B3072,
+            Size::B4096 => Self::B4096,
+            Size::B8192 => Self::B8192,
+        }
+    }
+}
+
+const SIGN_IN: &str = "\
+Examples:
+  holdfast signin --server https://files.example.org --handle ana@example.org
+  holdfast signin --server https://files.example.org --handle ana@example.org --master-key-file phrase.txt
+
+Also after the Master Key was changed on another device: sign in here with the new one.";
+
+#[derive(Args)]
+#[command(after_help = SIGN_IN)]
+pub(crate) struct SignIn {
+    /// The server's address
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// What you sign in with
+    #[arg(long, value_name = "HANDLE")]
+    pub(crate) handle: String,
+}
+
+const UNLOCK: &str = "\
+Examples:
+  holdfast unlock
+  holdfast unlock --auto-lock-minutes 60
+  holdfast unlock --master-key-file /run/keys/phrase && holdfast project list
+
+The keys stay in one background process of yours until `holdfast lock`, or until no command came for a
+while, also if the computer slept. Without it, every command asks for the Master Key.";
+
+#[derive(Args)]
+#[command(after_help = UNLOCK)]
+pub(crate) struct Unlock {
+    /// Lock again after so many minutes without a command
+    #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=7 * 24 * 60))]
+    pub(crate) auto_lock_minutes: u64,
+}
+
+const WORDS: &str = "\
+Examples:
+  holdfast words                     # mine, to read out on the phone
+  holdfast words ben@example.org     # Ben's, as this device knows them";
+
+#[derive(Args)]
+#[command(after_help = WORDS)]
+pub(crate) struct Words {
+    /// Whose; your own if absent
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: Option<String>,
+}
+
+const VERIFY: &str = "\
+Examples:
+  holdfast verify ben@example.org --words \"anvil maple quiet river tundra zebra\"
+
+Call or meet Ben and let him read out the six words that `holdfast words` shows him. If they match, nobody
+is sitting in between, and Ben is marked as checked. If not, the exit code is 21: share nothing with him.";
+
+#[derive(Args)]
+#[command(after_help = VERIFY)]
+pub(crate) struct Verify {
+    /// Whose words
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// The six words you were told
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) words: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Give the account a new Master Key, another key size, or both
+    Change(KeyChange),
+    /// Get back in with the Recovery Kit and choose a new Master Key
+    Recover(KeyRecover),
+}
+
+const KEY_CHANGE: &str = "\
+Examples:
+  holdfast key change --kit new-kit.pdf
+  holdfast key change --new-master-key-file new-phrase.txt --bits 4096 --kit new-kit.pdf
+  holdfast key change --leaked --kit new-kit.pdf     # somebody may have the old one
+
+The Recovery Kit you have ends with the change; --kit writes the next one. Data is not sent again.";
+
+#[derive(Args)]
+#[command(after_help = KEY_CHANGE)]
+pub(crate) struct KeyChange {
+    /// Size of the new key pair; as before if absent
+    #[arg(long, value_enum)]
+    pub(crate) bits: Option<Size>,
+    /// Read the new Master Key from a file (`-`: standard input) instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_master_key_file: Option<PathBuf>,
+    /// Somebody may have the old Master Key: renew the keys of your projects, too
+    #[arg(long)]
+    pub(crate) leaked: bool,
+    /// Write a new Recovery Kit
+    #[arg(long, value_name = "FILE.pdf")]
+    pub(crate) kit: Option<PathBuf>,
+    /// Cost of guessing the new Master Key: scrypt with N = 2^LOG2_N
+    #[arg(long, value_name = "LOG2_N", default_value_t = DEFAULT_LOG2_N,
+          value_parser = clap::value_parser!(u8).range(i64::from(MIN_LOG2_N)..=i64::from(MAX_LOG2_N)))]
+    pub(crate) kdf_log2_n: u8,
+}
+
+const KEY_RECOVER: &str = "\
+Examples:
+  holdfast key recover --server https://files.example.org --kit-code-file code.txt --kit next-kit.pdf
+  holdfast key recover --server https://files.example.org --kit-code-file - --generate
+
+The 24 words of the kit are asked for when no file is named. The kit that was used ends; --kit writes
+the next one.";
+
+#[derive(Args)]
+#[command(after_help = KEY_RECOVER)]
+pub(crate) struct KeyRecover {
+    /// The server's address, as it stands on the kit
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// Read the kit's 24 words from a file (`-`: standard input) instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit_code_file: Option<PathBuf>,
+    /// Read the new Master Key from a file (`-`: standard input) instead of asking
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    pub(crate) new_master_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fresh: Fresh,
+    /// Size of the new key pair; as before if absent
+    #[arg(long, value_enum)]
+    pub(crate) bits: Option<Size>,
+    /// Write the next Recovery Kit
+    #[arg(long, value_name = "FILE.pdf")]
+    pub(crate) kit: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KitVerb {
+    /// Make a new Recovery Kit; the one before it ends
+    #[command(
+        after_help = "Examples:\n  holdfast kit new --out kit.pdf\n\nPrint it and keep it like a passport: whoever holds it can open your data."
+    )]
+    New {
+        /// The PDF to write
+        #[arg(long, value_name = "FILE.pdf")]
+        out: PathBuf,
+    },
+    /// Try whether a kit's 24 words would open the account; changes nothing
+    #[command(after_help = "Examples:\n  holdfast kit test\n  holdfast kit test --kit-code-file code.txt")]
+    Test {
+        /// Read the 24 words from a file (`-`: standard input) instead of asking
+        #[arg(long, value_name = "FILE")]
+        kit_code_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeviceVerb {
+    /// List signed-in devices
+    #[command(after_help = "Examples:\n  holdfast device list\n  holdfast device list --json")]
+    List,
+    /// Sign a device out
+    #[command(
+        after_help = "Examples:\n  holdfast device remove 5f0c21\n\nThe beginning of the id is enough when it fits one device only."
+    )]
+    Remove {
+        /// Its id, or the beginning of it
+        device: String,
+    },
+}

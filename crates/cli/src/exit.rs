@@ -1,0 +1,147 @@
+//! The one table of exit codes. Scripts rely on it: it changes only with a major version.
+
+use holdfast_commands::Ending;
+
+/// All of it is done.
+pub(crate) const DONE: u8 = 0;
+/// A failure that has no code of its own.
+pub(crate) const OTHER: u8 = 1;
+/// Arguments that make no sense.
+pub(crate) const USAGE: u8 = 2;
+
+/// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
+const CODES: [(&str, u8); 25] = [
+    ("usage", USAGE),
+    ("invalid", USAGE),
+    ("ambiguous", USAGE),
+    ("wrong-master-key", 10),
+    ("locked", 11),
+    ("no-account", 11),
+    ("not-found", 12),
+    ("not-allowed", 13),
+    ("already-exists", 14),
+    ("profile-taken", 14),
+    ("partial", 15),
+    ("full", 16),
+    ("quota", 16),
+    ("disk-full", 16),
+    ("weak-phrase", 17),
+    ("bad-phrase", 17),
+    ("damaged", 20),
+    ("history", 21),
+    ("keys-changed", 21),
+    ("conflict", 22),
+    ("unreachable", 30),
+    ("cancelled", 130),
+    ("internal", OTHER),
+    ("io", OTHER),
+    ("busy", OTHER),
+];
+
+/// What a failure with this code ends with.
+pub(crate) fn of_code(code: &str) -> u8 {
+    // Every rule of the log that an entry can break: what the server shows is not what was signed.
+    if code.starts_with("log-") {
+        return of_code("damaged");
+    }
+    CODES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map_or(OTHER, |(_, exit)| *exit)
+}
+
+/// What a command that did not fail ends with.
+pub(crate) fn of_ending(ending: Ending) -> u8 {
+    match ending {
+        Ending::Done => DONE,
+        Ending::Partial => of_code("partial"),
+        Ending::Conflict => of_code("conflict"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_engine::Error;
+    use holdfast_protocol::Refusal;
+
+    #[test]
+    fn each_error_has_the_promised_exit_code() {
+        let text = String::new;
+        let all = [
+            (Error::WrongMasterKey, 10),
+            (Error::WeakPhrase { bits: 1, floor: 70 }, 17),
+            (Error::BadPhrase(""), 17),
+            (Error::Locked, 11),
+            (Error::NoAccount, 11),
+            (Error::ProfileTaken(text()), 14),
+            (
+                Error::NotFound {
+                    what: "project",
+                    name: text(),
+                },
+                12,
+            ),
+            (
+                Error::Ambiguous {
+                    name: text(),
+                    candidates: text(),
+                },
+                2,
+            ),
+            (Error::NotAllowed(text()), 13),
+            (Error::AlreadyExists(text()), 14),
+            (Error::Invalid(text()), 2),
+            (Error::damaged("x"), 20),
+            (Error::Refused(Refusal::Signature), 20),
+            (Error::Refused(Refusal::PurgeDenied), 20),
+            (Error::History(text()), 21),
+            (Error::KeysChanged(text()), 21),
+            (Error::Conflict(text()), 22),
+            (Error::Unreachable(text()), 30),
+            (
+                Error::Server {
+                    code: "rate-limited".into(),
+                    message: text(),
+                },
+                1,
+            ),
+            (Error::Full(text()), 16),
+            (Error::Cancelled, 130),
+            (
+                Error::Io {
+                    path: text(),
+                    reason: text(),
+                },
+                1,
+            ),
+            (Error::Internal(text()), 1),
+        ];
+        for (error, exit) in all {
+            assert_eq!(of_code(error.code()), exit, "{}", error.code());
+        }
+    }
+
+    #[test]
+    fn what_the_server_says_itself_is_mapped_too() {
+        assert_eq!(of_code("quota"), 16);
+        assert_eq!(of_code("disk-full"), 16);
+        assert_eq!(of_code("never-heard-of"), 1);
+    }
+
+    #[test]
+    fn endings_are_told_apart() {
+        assert_eq!(
+            [Ending::Done, Ending::Partial, Ending::Conflict].map(of_ending),
+            [0, 15, 22]
+        );
+    }
+
+    #[test]
+    fn no_code_stands_twice() {
+        let mut codes: Vec<_> = CODES.iter().map(|(code, _)| code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), CODES.len());
+    }
+}

@@ -1,0 +1,35 @@
+//! `holdfast`: the command line. Words and layout only; what is done is done by `holdfast-commands`.
+//!
+//! | room | for |
+//! |---|---|
+//! | `args` | what can be typed, and help |
+//! | `run` | from what was typed to a command, and who runs it: the agent or this process |
+//! | `agent`, `client` | the two ends of the profile's socket |
+//! | `place`, `phrase`, `input` | the profile, the Master Key, other input |
+//! | `output`, `exit`, `failure` | what comes out |
+
+mod agent;
+mod args;
+mod client;
+mod exit;
+mod failure;
+mod input;
+mod output;
+mod phrase;
+mod place;
+mod run;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before any secret is read.
+    if let Err(error) = holdfast_device::harden_process() {
+        output::message(&format!(
+            "warning: this process can't be shut off from debuggers and core dumps: {error}"
+        ));
+    }
+    ExitCode::from(match args::read() {
+        Ok(cli) => run::run(cli),
+        Err(error) => run::usage(&error),
+    })
+}

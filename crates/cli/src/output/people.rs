@@ -1,0 +1,310 @@
+//! What people are told about accounts, projects and each other.
+
+use holdfast_commands::view::{
+    ActivityView, DeviceView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail, ProjectView,
+    PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+};
+use holdfast_protocol::entry::Role;
+use holdfast_protocol::item::{ItemKind, PinState};
+
+use super::clean;
+use super::table::{Table, bytes, count, facts};
+use super::when::{day, minute};
+use crate::run::{AccountView, ListeningView};
+
+pub(crate) fn status(view: StatusView) -> String {
+    let Some(handle) = view.handle else {
+        return "No account here yet. Run `holdfast signup` or `holdfast signin`.\n".into();
+    };
+    facts(&[
+        ("account", handle),
+        ("server", view.server.unwrap_or_default()),
+        ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
+        ("server answers", if view.online { "yes" } else { "no" }.into()),
+    ])
+}
+
+pub(crate) fn whoami(view: WhoamiView) -> String {
+    facts(&[
+        ("handle", view.handle),
+        ("name", view.name.unwrap_or_default()),
+        ("id", view.id),
+        ("server", view.server),
+        ("key pair", format!("{} bits", view.bits)),
+        ("key changes", view.key_changes.to_string()),
+        ("security words", view.words),
+    ])
+}
+
+/// The Master Key, set apart, for the one time it is shown.
+pub(crate) fn master_key(phrase: &str) -> String {
+    format!(
+        "Your Master Key:\n\n    {phrase}\n\nWrite it down now: it is shown this once. It is the one phrase that opens \
+         everything.\nNobody else has it, and nobody can reset it.\n"
+    )
+}
+
+pub(crate) fn account(view: AccountView) -> String {
+    let mut text = facts(&[
+        ("account", view.handle),
+        ("server", view.server),
+        ("security words", view.words),
+        ("Recovery Kit", view.kit.unwrap_or_default()),
+        ("waiting for", view.invited_by.unwrap_or_default()),
+    ]);
+    if let Some(phrase) = view.master_key {
+        text = format!("{}\n{text}", master_key(&phrase));
+    }
+    text
+}
+
+pub(crate) fn listening(view: ListeningView) -> String {
+    format!("Listening on {}\nStop with Ctrl-C.\n", view.listening)
+}
+
+/// One's own, to read out.
+pub(crate) fn my_words(view: WordsView) -> String {
+    format!(
+        "{}\n    {}\nTell them to whoever asks, by voice or in person.\n",
+        clean(&view.handle),
+        view.words
+    )
+}
+
+pub(crate) fn words(view: WordsView) -> String {
+    format!(
+        "{}\n    {}\n{}\n",
+        clean(&view.handle),
+        view.words,
+        checked(view.checked.state, view.checked.since_ms)
+    )
+}
+
+pub(crate) fn verified(view: WordsView) -> String {
+    format!("They match. {} is checked from now on.\n", clean(&view.handle))
+}
+
+fn checked(state: PinState, since_ms: u64) -> String {
+    match state {
+        PinState::NotChecked => "not checked yet".into(),
+        PinState::Checked if since_ms == 0 => "checked".into(),
+        PinState::Checked => format!("checked since {}", day(since_ms)),
+        PinState::Changed => format!("new keys on {}, confirmed by the checked ones", day(since_ms)),
+    }
+}
+
+pub(crate) fn key_change(view: KeyChangeView) -> String {
+    let text = facts(&[
+        ("key pair", format!("{} bits", view.bits)),
+        ("places that know it", view.spaces.to_string()),
+        ("security words", view.words),
+        ("Recovery Kit", view.kit.clone().unwrap_or_default()),
+    ]);
+    let kit = match view.kit {
+        Some(_) => "",
+        None => "The Recovery Kit you had has ended. Make a new one: holdfast kit new --out kit.pdf\n",
+    };
+    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}")
+}
+
+pub(crate) fn kit(view: KitView) -> String {
+    format!(
+        "The Recovery Kit is in {}. Print it and keep it like a passport.\n",
+        clean(&view.path)
+    )
+}
+
+pub(crate) fn devices(views: Vec<DeviceView>) -> String {
+    let mut table = Table::new(&["ID", "SIGNED IN", "LAST SEEN", ""]);
+    for view in views {
+        let here = if view.current { "this one" } else { "" };
+        table.row([view.id, minute(view.created_ms), minute(view.seen_ms), here.into()]);
+    }
+    table.text("No device is signed in.")
+}
+
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Reader => "reader",
+        Role::Contributor => "contributor",
+        Role::Owner => "owner",
+    }
+}
+
+pub(crate) fn project_created(view: ProjectView) -> String {
+    let lock = if view.encrypted {
+        "encrypted"
+    } else {
+        "NOT encrypted: the server can read it"
+    };
+    format!("\"{}\" is made ({lock}).\n", clean(&view.name))
+}
+
+pub(crate) fn projects(views: Vec<ProjectView>) -> String {
+    let stale = views.iter().any(|view| !view.fresh);
+    let mut table = Table::new(&["NAME", "ROLE", "PEOPLE", "SIZE", "CHANGED", "ID"]);
+    for view in views {
+        let mut name = view.name;
+        if !view.encrypted {
+            name.push_str(" (not encrypted)");
+        }
+        if view.trashed {
+            name.push_str(" (in the trash)");
+        }
+        let role = view.role.map(role).unwrap_or_default();
+        let people = view.members.to_string();
+        table.row([
+            name,
+            role.into(),
+            people,
+            bytes(view.bytes),
+            minute(view.changed_ms),
+            view.id,
+        ]);
+    }
+    let note = if stale {
+        "The server did not answer: this is what this computer knew.\n"
+    } else {
+        ""
+    };
+    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note
+}
+
+pub(crate) fn project(view: ProjectDetail) -> String {
+    let kinds: Vec<String> = view
+        .items
+        .iter()
+        .filter(|kind| kind.count > 0)
+        .map(|kind| count(kind.count as u64, kind_word(kind.kind)))
+        .collect();
+    let head = facts(&[
+        ("project", view.project.name),
+        ("id", view.project.id),
+        (
+            "encrypted",
+            if view.project.encrypted {
+                "yes"
+            } else {
+                "NO: the server can read it"
+            }
+            .into(),
+        ),
+        ("my role", view.project.role.map(role).unwrap_or_default().into()),
+        ("on the server", bytes(view.project.bytes)),
+        ("changed", minute(view.project.changed_ms)),
+        (
+            "key renewed",
+            if view.project.encrypted {
+                count(view.key_epoch.into(), "time")
+            } else {
+                String::new()
+            },
+        ),
+        (
+            "holds",
+            if kinds.is_empty() {
+                "nothing yet".into()
+            } else {
+                kinds.join(", ")
+            },
+        ),
+    ]);
+    let who = match view.people.len() {
+        1 => "Only you can open it:".into(),
+        people => format!("Only these {people} people can open it:"),
+    };
+    format!("{head}\n{who}\n{}", members(view.people))
+}
+
+pub(crate) fn kind_word(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Dataset => "dataset",
+        ItemKind::Model => "model",
+        ItemKind::Task => "task",
+        ItemKind::Artifact => "artifact",
+        ItemKind::Secret => "secret",
+        _ => "note",
+    }
+}
+
+pub(crate) fn members(views: Vec<MemberView>) -> String {
+    let mut table = Table::new(&["HANDLE", "ROLE", "KIND", "CHECKED", "SECURITY WORDS"]);
+    for view in views {
+        let checked = if view.me {
+            "yourself".into()
+        } else {
+            checked(view.checked, view.checked_ms)
+        };
+        table.row([view.handle, role(view.role).into(), view.kind, checked, view.words]);
+    }
+    table.text("Nobody is in.")
+}
+
+pub(crate) fn shared(view: ShareView) -> String {
+    let handle = clean(&view.handle);
+    let head = format!("{handle} is in as {}.\n", role(view.role));
+    match view.checked {
+        PinState::Checked => head,
+        _ => format!(
+            "{head}You haven't checked that this is really {handle}: the server could be pretending. Call and ask for six words. \
+             Are they these?\n    {}\nThen: holdfast verify {handle} --words \"...\"\n",
+            view.words
+        ),
+    }
+}
+
+pub(crate) fn invitation(view: InvitationView) -> String {
+    format!(
+        "Hand this to {} yourself, not by way of the server. It is good until {}.\n\n{}\n",
+        clean(&view.handle),
+        minute(view.expires_ms),
+        view.invitation
+    )
+}
+
+pub(crate) fn joined(view: IdView) -> String {
+    format!(
+        "Answered. {} lets you in by using Holdfast the next time.\n",
+        clean(&view.name)
+    )
+}
+
+pub(crate) fn removed(view: RemovedView) -> String {
+    let handle = clean(&view.handle);
+    let mut text = format!("{handle} is out");
+    text.push_str(if view.new_key {
+        ", and can't open anything added or changed from now on.\n"
+    } else {
+        ".\n"
+    });
+    if !view.could_open.is_empty() || !view.change_secrets.is_empty() {
+        text.push_str("What was seen can't be unseen. These could be opened:\n");
+    }
+    for item in &view.could_open {
+        text.push_str(&format!("  {} {}\n", kind_word(item.kind), clean(&item.name)));
+    }
+    for secret in &view.change_secrets {
+        text.push_str(&format!("  secret {}: change it where it comes from\n", clean(secret)));
+    }
+    text
+}
+
+pub(crate) fn activity(views: Vec<ActivityView>) -> String {
+    let mut table = Table::new(&["TIME", "WHAT HAPPENED"]);
+    for view in views {
+        table.row([minute(view.time_ms), view.text]);
+    }
+    table.text("Nothing happened yet.")
+}
+
+pub(crate) fn purged(view: PurgedView) -> String {
+    if view.items.is_empty() {
+        return "Nothing was in the trash.\n".into();
+    }
+    let names: Vec<String> = view.items.iter().map(|name| format!("  {}\n", clean(name))).collect();
+    format!(
+        "Removed for good, {} given back:\n{}",
+        bytes(view.bytes),
+        names.concat()
+    )
+}

@@ -1,0 +1,74 @@
+//! What people are told about secrets. Values only where they were asked for.
+
+use holdfast_commands::view::{EditView, IdView, SecretDetail, SecretView, VersionView};
+
+use super::clean;
+use super::clean::clean_lines;
+use super::table::{Table, facts};
+use super::when::{day, minute};
+use crate::run::GeneratedView;
+
+pub(crate) fn secret_added(view: IdView) -> String {
+    format!("\"{}\" is kept.\n", clean(&view.name))
+}
+
+pub(crate) fn secrets(views: Vec<SecretView>) -> String {
+    let mut table = Table::new(&["NAME", "TYPE", "CHANGED", "EXPIRES", "ID"]);
+    for view in views {
+        let expires = view.expires_ms.map(day).unwrap_or_default();
+        table.row([view.name, view.r#type, minute(view.changed), expires, view.id]);
+    }
+    table.text("No secrets yet. Keep one: holdfast secret add --type git --name \"GitHub token\"")
+}
+
+pub(crate) fn secret(view: SecretDetail) -> String {
+    let mut text = facts(&[
+        ("secret", view.secret.name),
+        ("type", view.secret.r#type),
+        ("id", view.secret.id),
+        ("changed", minute(view.secret.changed)),
+        ("expires", view.secret.expires_ms.map(day).unwrap_or_default()),
+        ("version", view.version),
+        ("note", view.note),
+    ]);
+    text.push('\n');
+    let revealed = view.fields.iter().any(|field| field.value.is_some());
+    for field in view.fields {
+        let name = clean(&field.name);
+        text.push_str(&match field.value.as_deref().map(clean_lines) {
+            None => format!("{name}: (hidden)\n"),
+            // As it is, so that it can be copied, on lines of its own.
+            Some(value) if value.contains('\n') => format!("{name}:\n{}\n", value.trim_end_matches('\n')),
+            Some(value) => format!("{name}: {value}\n"),
+        });
+    }
+    if !revealed {
+        text.push_str("\nShow the values with --reveal.\n");
+    }
+    text
+}
+
+pub(crate) fn secret_edited(view: EditView) -> String {
+    if view.conflict {
+        return "Somebody else changed it at the same time. Both are kept: see `holdfast secret history`.\n".into();
+    }
+    "Changed. What was before is in its history.\n".into()
+}
+
+pub(crate) fn history(views: Vec<VersionView>) -> String {
+    let mut table = Table::new(&["VERSION", "MADE", "BY", "NOTE", "ID"]);
+    for view in views {
+        table.row([
+            view.version.to_string(),
+            minute(view.created_ms),
+            view.author,
+            view.note,
+            view.id,
+        ]);
+    }
+    table.text("No versions.")
+}
+
+pub(crate) fn generated(view: GeneratedView) -> String {
+    format!("{}\n", view.value)
+}

@@ -1,0 +1,130 @@
+//! From what was typed to what is done: verbs for an unlocked profile become jobs, everything else has a function of its own.
+
+mod account;
+mod become_member;
+mod field;
+mod generate;
+mod item;
+mod job;
+mod papers;
+mod project;
+mod secret;
+mod serve;
+mod unlock;
+
+use clap::error::ErrorKind;
+use holdfast_commands::{Command, Outcome};
+use holdfast_engine::Error;
+use holdfast_protocol::item::ItemKind;
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use become_member::AccountView;
+pub(crate) use generate::GeneratedView;
+pub(crate) use serve::ListeningView;
+
+use crate::args::{Cli, Common, Verb};
+use crate::failure::{Failure, Result};
+use crate::output::{Screen, Tell, message, print};
+use crate::{agent, exit};
+
+/// What a verb ends with: the outcome, and how people are told.
+type Answer = Result<(Outcome, Tell)>;
+
+/// Does what was asked and returns the exit code.
+pub(crate) fn run(cli: Cli) -> u8 {
+    let Cli { common, verb } = cli;
+    let screen = Screen { json: common.json };
+    let answer = match verb {
+        Verb::Agent(args) => return agent::run(&common, &args),
+        Verb::Serve(args) => return serve::run(screen, args),
+        Verb::Completions { shell } => papers::completions(shell),
+        Verb::Man { dir } => papers::manual(&dir),
+        verb => {
+            log_to_stderr();
+            runtime().and_then(|runtime| runtime.block_on(perform(&common, verb)))
+        }
+    };
+    match answer {
+        Ok((outcome, tell)) => screen.show(outcome, &tell),
+        Err(failure) => screen.fail(&failure),
+    }
+}
+
+async fn perform(common: &Common, verb: Verb) -> Answer {
+    let job = match verb {
+        Verb::Signup(args) => return become_member::sign_up(common, args).await,
+        Verb::Signin(args) => return become_member::sign_in(common, args).await,
+        Verb::Unlock(args) => return unlock::unlock(common, &args).await,
+        Verb::Lock => return unlock::lock(common).await,
+        Verb::Status => return unlock::status(common).await,
+        Verb::Key(crate::args::KeyVerb::Recover(args)) => return become_member::recover(common, args).await,
+        Verb::Secret(crate::args::SecretVerb::Generate(args)) => return generate::generate(&args),
+        Verb::Whoami => account::whoami(),
+        Verb::Words(args) => account::words(args),
+        Verb::Verify(args) => account::verify(args),
+        Verb::Key(crate::args::KeyVerb::Change(args)) => account::key_change(args)?,
+        Verb::Kit(verb) => account::kit(verb)?,
+        Verb::Device(verb) => account::device(verb),
+        Verb::Project(verb) => project::job(verb)?,
+        Verb::Dataset(verb) => item::job(ItemKind::Dataset, verb)?,
+        Verb::Model(verb) => item::job(ItemKind::Model, verb)?,
+        Verb::Task(verb) => item::job(ItemKind::Task, verb)?,
+        Verb::Artifact(verb) => item::job(ItemKind::Artifact, verb)?,
+        Verb::Secret(verb) => secret::job(verb)?,
+        Verb::Agent(_) | Verb::Serve(_) | Verb::Completions { .. } | Verb::Man { .. } => {
+            return Err(Error::Internal("a verb in the wrong room".into()).into());
+        }
+    };
+    job::run(common, job).await
+}
+
+/// Tells what is wrong with the arguments. Help and version are no failure.
+pub(crate) fn usage(error: &clap::Error) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = print(&error.render().to_string());
+        return exit::DONE;
+    }
+    let json = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    if json {
+        let text = error.render().to_string();
+        let sentence = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        return Screen { json }.fail(&Failure::usage(sentence, "See `holdfast help`."));
+    }
+    message(error.render().to_string().trim_end());
+    exit::USAGE
+}
+
+/// Commands that can be stopped in the middle and resumed. The others are over in a moment.
+pub(crate) fn is_long(command: &Command) -> bool {
+    matches!(command, Command::Upload { .. } | Command::Download { .. })
+}
+
+/// Errors after which nothing may be entered: somebody may be cheating.
+pub(crate) fn is_alarm(error: &Error) -> bool {
+    matches!(error, Error::KeysChanged(_) | Error::History(_))
+}
+
+pub(crate) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("threads can't be started: {error}")).into())
+}
+
+/// Our own warnings, on standard error. Libraries may say more than they should about requests.
+pub(crate) fn log_to_stderr() {
+    let filter = EnvFilter::new("off,holdfast=info,holdfast_commands=warn,holdfast_device=warn,holdfast_engine=warn");
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    let _ = log.with_target(false).compact().try_init();
+}

@@ -1,0 +1,283 @@
+//! Sign-up, sign-in and recovery: what makes or opens an account on this device. The agent must be gone meanwhile.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
+use holdfast_commands::{App, Command, Ending, Hidden, kit_pdf};
+use holdfast_crypto::RecoveryKey;
+use holdfast_device::{HttpTransport, ProfileLock};
+use holdfast_engine::ports::{Silent, Transport};
+use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Session};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::Answer;
+use super::field::capital;
+use super::unlock::{done, ended};
+use crate::args::{Common, KeyRecover, SignIn, SignUp};
+use crate::failure::{Failure, Result};
+use crate::input;
+use crate::output::{self, Bars, message, tell};
+use crate::phrase::{self, PhraseText};
+use crate::place::{Place, absolute};
+
+/// An account that was made, or opened anew.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AccountView {
+    pub(crate) handle: String,
+    pub(crate) id: String,
+    pub(crate) server: String,
+    /// The account's own six words.
+    pub(crate) words: String,
+    pub(crate) bits: u32,
+    /// The Master Key, if it was made here: shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) master_key: Option<String>,
+    /// Where the Recovery Kit is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kit: Option<String>,
+    /// Whose invitation was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) invited_by: Option<String>,
+    /// What could not be done after the account was there.
+    pub(crate) skipped: Vec<SkippedView>,
+}
+
+pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
+    let invitation = args.invitation_file.as_deref().map(input::text).transpose()?;
+    let server = server_of(args.server, invitation.as_deref().map(String::as_str))?;
+    let kit = new_file(args.kit)?;
+    let place = Place::open(common)?;
+    let (_lock, host) = new_profile(&place, &server).await?;
+    let phrase = match args.fresh.generate {
+        true => PhraseText::generate(),
+        false => phrase::fresh(common.master_key_file.as_deref())?,
+    };
+    let new = NewAccount {
+        handle: &args.handle,
+        display_name: &args.name,
+        phrase: &phrase.phrase,
+        bits: args.bits.into(),
+        log2_n: args.fresh.kdf_log2_n,
+        kit: kit.is_some(),
+    };
+    let made = with_bar("making keys", Session::sign_up(host.clone(), new)).await;
+    if args.fresh.generate
+        && matches!(
+            made,
+            Err(Error::Unreachable(_) | Error::Server { .. } | Error::Internal(_))
+        )
+    {
+        message("The server may have made the account before it went silent. Should it have:");
+        message(&output::master_key(phrase.expose()));
+    }
+    let (session, made_kit) = made?;
+    let app = place.app_at(host);
+    app.open_with(session);
+    let mut view = view_of(&app).await?;
+    view.master_key = args.fresh.generate.then(|| phrase.expose().to_owned());
+    keep_kit(&mut view, made_kit.as_ref(), kit);
+    if let Some(text) = invitation {
+        match ask::<IdView>(
+            &app,
+            Command::InvitationAccept {
+                text: Hidden::new(text),
+            },
+        )
+        .await
+        {
+            Ok(inviter) => view.invited_by = Some(inviter.name),
+            Err(failure) => skip(&mut view, "invitation", failure),
+        }
+    }
+    answer(&view)
+}
+
+pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
+    let place = Place::open(common)?;
+    let _lock = place.alone().await?;
+    let host = place.host(place.store().await?, &args.server)?;
+    for tried in 1.. {
+        let (given, asked) = phrase::current(common)?;
+        let opened = with_bar("unlocking", Session::sign_in(host.clone(), &args.handle, &given.phrase)).await;
+        match opened.map_err(Failure::from) {
+            Err(failure) if phrase::try_again(&failure, asked, tried) => {}
+            session => {
+                let app = place.app_at(host);
+                app.open_with(session?);
+                app.catch_up().await?;
+                return answer(&view_of(&app).await?);
+            }
+        }
+    }
+    Err(Error::Locked.into())
+}
+
+pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
+    let kit = new_file(args.kit)?;
+    let place = Place::open(common)?;
+    let (_lock, host) = new_profile(&place, &args.server).await?;
+    let code = kit_code(args.kit_code_file.as_deref())?;
+    let phrase = match args.fresh.generate {
+        true => PhraseText::generate(),
+        false => phrase::fresh(args.new_master_key_file.as_deref())?,
+    };
+    if args.fresh.generate {
+        // Before it is sent: the kit ends with the change, so cut off in the middle this would be the only way in.
+        message(&output::master_key(phrase.expose()));
+    }
+    let new = NewKeys {
+        bits: args.bits.map(Into::into),
+        log2_n: args.fresh.kdf_log2_n,
+        leaked: false,
+        kit: kit.is_some(),
+    };
+    let recovered = with_bar(
+        "making keys",
+        Session::recover(host.clone(), code.expose(), &phrase.phrase, new),
+    )
+    .await;
+    let (session, made_kit) = recovered?;
+    let app = place.app_at(host);
+    app.open_with(session);
+    let mut view = view_of(&app).await?;
+    // In text it was shown above.
+    view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
+    keep_kit(&mut view, made_kit.as_ref(), kit);
+    answer(&view)
+}
+
+/// The 24 words of a kit: from a file, or asked for. Misspelt ones are told before anything else is asked or sent.
+pub(super) fn kit_code(file: Option<&Path>) -> Result<Hidden> {
+    let code = match file {
+        Some(path) => input::text(path)?,
+        None if output::is_terminal() => input::starred("The kit's 24 words: ")?,
+        None => {
+            return Err(Failure::usage(
+                "There is no terminal to ask for the kit's 24 words.",
+                "Use --kit-code-file.",
+            ));
+        }
+    };
+    match RecoveryKey::from_words(&code) {
+        Ok(_) => Ok(Hidden::new(code)),
+        Err(error) => Err(Failure::new(
+            "invalid",
+            format!("{}.", capital(&error.to_string())),
+            "Look at the kit again.",
+        )),
+    }
+}
+
+/// An invitation holds the server's address; one that is given as well must be the same.
+fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<String> {
+    let Some(text) = invitation else {
+        return server.ok_or_else(|| Failure::usage("Which server?", "Use --server URL."));
+    };
+    let invited = Invitation::parse(text)?.server;
+    if let Some(server) = server
+        && HttpTransport::new(&server)?.origin() != HttpTransport::new(&invited)?.origin()
+    {
+        return Err(Failure::usage(
+            format!("The invitation is for {invited}."),
+            "Leave --server out.",
+        ));
+    }
+    Ok(invited)
+}
+
+/// A profile that belongs to nobody yet, and the way to the server.
+async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)> {
+    let lock = place.alone().await?;
+    let host = place.host(place.store().await?, server)?;
+    match Account::load(host.store.as_ref()).await? {
+        Some(account) => Err(Error::ProfileTaken(account.handle).into()),
+        None => Ok((lock, host)),
+    }
+}
+
+/// A file that is to be written, and is not there yet.
+pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let Some(path) = path.map(absolute).transpose()? else {
+        return Ok(None);
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::AlreadyExists(format!("{} is there already.", path.display())).into());
+    }
+    if !path.parent().is_some_and(Path::is_dir) {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Error::io(path.parent().unwrap_or(&path), &missing).into());
+    }
+    Ok(Some(path))
+}
+
+fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {
+    let (Some(kit), Some(path)) = (kit, path) else { return };
+    match write_private(&path, &kit_pdf(kit)) {
+        Ok(()) => view.kit = Some(path.display().to_string()),
+        Err(error) => skip(view, "Recovery Kit", Error::io(&path, &error).into()),
+    }
+}
+
+/// Under its name only when all of it is there; for its owner alone; never over another file.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// The account is there, so what failed afterwards is told beside it.
+fn skip(view: &mut AccountView, what: &str, failure: Failure) {
+    message(&format!(
+        "The {what} is not done: {} {}",
+        failure.0.message, failure.0.next
+    ));
+    view.skipped.push(SkippedView {
+        path: what.into(),
+        reason: failure.0.message,
+    });
+}
+
+async fn ask<T: DeserializeOwned>(app: &App, command: Command) -> Result<T> {
+    let outcome = app.run(command, Arc::new(Silent), CancellationToken::new()).await?;
+    serde_json::from_value(outcome.value).map_err(|error| Error::Internal(error.to_string()).into())
+}
+
+async fn view_of(app: &App) -> Result<AccountView> {
+    let me: WhoamiView = ask(app, Command::Whoami).await?;
+    Ok(AccountView {
+        handle: me.handle,
+        id: me.id,
+        server: me.server,
+        words: me.words,
+        bits: me.bits,
+        master_key: None,
+        kit: None,
+        invited_by: None,
+        skipped: Vec::new(),
+    })
+}
+
+fn answer(view: &AccountView) -> Answer {
+    let outcome = if view.skipped.is_empty() {
+        done(view)
+    } else {
+        ended(Ending::Partial, view)
+    };
+    Ok((outcome?, tell(output::account)))
+}
+
+async fn with_bar<T>(what: &'static str, work: impl Future<Output = T>) -> T {
+    let bars = Bars::new();
+    bars.doing(what);
+    let result = work.await;
+    bars.clear();
+    result
+}

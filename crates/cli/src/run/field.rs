@@ -1,0 +1,107 @@
+//! The fields of a secret: from files, from standard input, or asked for without echo.
+
+use std::path::Path;
+
+use holdfast_commands::{FieldInput, Hidden};
+use zeroize::Zeroizing;
+
+use crate::args::{FieldArg, FieldValue, is_plain};
+use crate::failure::{Failure, Result};
+use crate::input;
+
+/// The fields that were given, and at a terminal the others that such a secret has.
+pub(super) fn read(fields: &[String], known: &[&str]) -> Result<Vec<FieldInput>> {
+    let mut fields = given(fields)?;
+    if !input::is_interactive() {
+        return Ok(fields);
+    }
+    for name in known {
+        if fields.iter().any(|field| field.name == *name) {
+            continue;
+        }
+        let prompt = format!("{name} (Enter leaves it out): ");
+        let value = if is_plain(name) {
+            Zeroizing::new(input::line(&prompt)?)
+        } else {
+            input::hidden(&prompt)?
+        };
+        if !value.is_empty() {
+            fields.push(FieldInput {
+                name: (*name).to_owned(),
+                value: Hidden::new(value),
+            });
+        }
+    }
+    Ok(fields)
+}
+
+/// The fields that were given.
+pub(super) fn given(fields: &[String]) -> Result<Vec<FieldInput>> {
+    let mut read: Vec<FieldInput> = Vec::new();
+    for text in fields {
+        let field: FieldArg = text
+            .parse()
+            .map_err(|why: String| Failure::usage(capital(&why) + ".", "See `--help`."))?;
+        if read.iter().any(|other| other.name == field.name) {
+            return Err(Failure::usage(
+                format!("The field {} is given twice.", field.name),
+                "Once is enough.",
+            ));
+        }
+        let value = match &field.value {
+            FieldValue::Plain(text) => Zeroizing::new(text.clone()),
+            FieldValue::File(path) => without_line_end(&input::text(path)?),
+            FieldValue::Stdin => without_line_end(&input::text(Path::new("-"))?),
+        };
+        read.push(FieldInput {
+            name: field.name,
+            value: Hidden::new(value),
+        });
+    }
+    Ok(read)
+}
+
+/// Tools end a line with a line end that is not part of a token. Text of several lines, a key say, stays as it is.
+fn without_line_end(text: &str) -> Zeroizing<String> {
+    let line = text
+        .strip_suffix('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line));
+    Zeroizing::new(line.filter(|line| !line.contains('\n')).unwrap_or(text).to_owned())
+}
+
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_loses_its_end_and_more_stay_whole() {
+        for (text, value) in [
+            ("t\n", "t"),
+            ("t\r\n", "t"),
+            ("t", "t"),
+            ("", ""),
+            ("\n", ""),
+            ("a\nb\n", "a\nb\n"),
+            ("a\n\n", "a\n\n"),
+        ] {
+            assert_eq!(*without_line_end(text), value);
+        }
+    }
+
+    #[test]
+    fn a_refused_field_is_not_repeated() {
+        let failure = given(&["token=hunter2".into()]).err().unwrap();
+        assert_eq!(failure.code(), "usage");
+        assert!(failure.0.message.starts_with("The value of token") && !failure.0.message.contains("hunter2"));
+        let twice = given(&["host=a".into(), "host=b".into()]).err().unwrap();
+        assert_eq!(twice.code(), "usage");
+    }
+}

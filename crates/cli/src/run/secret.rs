@@ -1,0 +1,87 @@
+//! Jobs about secrets.
+
+use holdfast_commands::Command;
+use holdfast_commands::view::IdView;
+
+use super::field::{given, read};
+use super::job::Job;
+use crate::args::{SecretVerb, split};
+use crate::failure::Result;
+use crate::output::{self, clean, say, tell};
+
+pub(super) fn job(verb: SecretVerb) -> Result<Job> {
+    Ok(match verb {
+        SecretVerb::Add(args) => {
+            let command = Command::SecretAdd {
+                project: args.project,
+                secret_type: args.kind.into(),
+                name: args.name,
+                note: args.note,
+                fields: read(&args.fields, args.kind.fields())?,
+                expires_ms: args.expires,
+            };
+            Job::new(command, tell(output::secret_added))
+        }
+        SecretVerb::List { project } => Job::new(Command::SecretList { project }, tell(output::secrets)),
+        SecretVerb::Show { name, project, reveal } => {
+            let command = |project, name| Command::SecretShow { project, name, reveal };
+            named(project, name, command, tell(output::secret))
+        }
+        SecretVerb::Edit(args) => {
+            let fields = given(&args.fields)?;
+            let (remove, seen) = (args.remove, args.seen);
+            let command = |project, name| Command::SecretEdit {
+                project,
+                name,
+                fields: fields.clone(),
+                remove: remove.clone(),
+                seen: seen.clone(),
+            };
+            named(args.project, args.name, command, tell(output::secret_edited))
+        }
+        SecretVerb::History { name, project } => named(
+            project,
+            name,
+            |project, name| Command::SecretHistory { project, name },
+            tell(output::history),
+        ),
+        SecretVerb::Move { name, to, from } => {
+            let text = format!("It is in \"{}\" now.", clean(&to));
+            let command = |project, name| Command::SecretMove {
+                project,
+                name,
+                to: to.clone(),
+            };
+            named(from, name, command, tell(move |_: IdView| text.clone()))
+        }
+        SecretVerb::Remove { name, project } => {
+            let text = format!("\"{}\" is in the trash.", clean(&name));
+            named(
+                project,
+                name,
+                |project, name| Command::SecretRemove { project, name },
+                say(text),
+            )
+        }
+        SecretVerb::Generate(_) => {
+            return Err(holdfast_engine::Error::Internal("a verb in the wrong room".into()).into());
+        }
+    })
+}
+
+/// `A/B` without a project may be a name among one's own secrets, or `B` in the project `A`.
+fn named(
+    project: Option<String>,
+    name: String,
+    command: impl Fn(Option<String>, String) -> Command,
+    tell: output::Tell,
+) -> Job {
+    let instead = match project {
+        Some(_) => None,
+        None => split(&name).map(|(project, name)| command(Some(project.to_owned()), name.to_owned())),
+    };
+    Job {
+        instead,
+        ..Job::new(command(project, name), tell)
+    }
+}

@@ -1,0 +1,88 @@
+//! `holdfast serve`: the server in this process, until SIGTERM or Ctrl-C.
+
+use holdfast_commands::Ending;
+use holdfast_engine::Error;
+use holdfast_server::{Config, logs};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::runtime;
+use super::unlock::done;
+use crate::args::Serve;
+use crate::exit;
+use crate::failure::{Failure, Result};
+use crate::output::{self, Screen, tell};
+
+/// Where the server can be reached.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ListeningView {
+    pub(crate) listening: String,
+}
+
+pub(super) fn run(screen: Screen, args: Serve) -> u8 {
+    match runtime().and_then(|runtime| runtime.block_on(serve(screen, args))) {
+        Ok(()) => exit::of_ending(Ending::Done),
+        Err(failure) => screen.fail(&failure),
+    }
+}
+
+async fn serve(screen: Screen, args: Serve) -> Result<()> {
+    let later = [
+        ("--database-url", &args.database_url),
+        ("--objects", &args.objects),
+        ("--metrics", &args.metrics),
+    ];
+    if let Some((option, _)) = later.iter().find(|(_, value)| value.is_some()) {
+        return Err(Failure::usage(
+            format!("{option} is not available yet."),
+            "Leave it out: the server keeps everything in the folder of --data.",
+        ));
+    }
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| logs::DEFAULT_FILTER.into());
+    let log = logs::subscriber(&filter, std::io::stderr)
+        .map_err(|why| Failure::usage(format!("RUST_LOG makes no sense: {why}."), "Leave it unset."))?;
+    let _ = tracing::subscriber::set_global_default(log);
+
+    // Before it starts: a signal that comes early must not leave half a folder.
+    let failed = |error: std::io::Error| Error::Internal(format!("signals can't be received: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let config = Config {
+        data: args.data,
+        listen: args.listen,
+        quota_bytes: args.quota,
+        origin: args.origin,
+        open_signup: !args.no_signup,
+    };
+    let mut running = holdfast_server::start(config).await.map_err(refused)?;
+    let view = ListeningView {
+        listening: format!("http://{}", running.local_addr()),
+    };
+    let shown = screen.show(done(&view)?, &tell(output::listening));
+    if shown != exit::DONE {
+        running.stop().await;
+        return Err(Error::Internal("nobody can be told where the server listens".into()).into());
+    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => true,
+        () = running.wait() => false,
+    };
+    running.stop().await;
+    if ended {
+        Ok(())
+    } else {
+        Err(Error::Internal("the server ended by itself; see its log".into()).into())
+    }
+}
+
+fn refused(error: holdfast_server::Error) -> Failure {
+    use holdfast_server::Error as Refused;
+    let message = format!("The server did not start: {error}.");
+    match error {
+        Refused::Origin(_) => Failure::usage(message, "Give --origin as https://HOST, with a port if need be."),
+        Refused::InUse => Failure::new("busy", message, "Stop the other one, or use another folder."),
+        Refused::Listen(..) => Failure::new("io", message, "Use another address or port with --listen."),
+        Refused::Data(_) | Refused::Database(_) => Failure::new("io", message, "Check the folder and its permissions."),
+    }
+}
