@@ -1,0 +1,362 @@
+//! Accounts, sharing and keys over a real server in this process: what the engine promises its shells.
+
+use holdfast_crypto::{MIN_LOG2_N, Phrase};
+use holdfast_engine::{Error, NewKeys, NewSecret, Session, find_item};
+use holdfast_protocol::SecretText;
+use holdfast_protocol::entry::Role;
+use holdfast_protocol::id::SpaceId;
+use holdfast_protocol::item::{Audience, Content, Field, ItemKind, PinState, SecretType};
+use holdfast_testkit::{Stage, phrase};
+use zeroize::Zeroizing;
+
+fn text(value: &str) -> SecretText {
+    SecretText::new(Zeroizing::new(value.to_owned()))
+}
+
+fn token(name: &str, value: &str) -> NewSecret {
+    NewSecret {
+        secret_type: SecretType::Git,
+        name: name.to_owned(),
+        description: String::new(),
+        fields: vec![Field {
+            name: "token".into(),
+            value: text(value),
+        }],
+        audience: Audience::default(),
+        expires_ms: None,
+    }
+}
+
+async fn value(session: &Session, space: SpaceId, name: &str) -> Option<String> {
+    let view = session.view(space).await.ok()?;
+    let item = find_item(&view.space, &[ItemKind::Secret], name, false).ok()?;
+    match &item.versions.last()?.content {
+        Content::Fields { fields, .. } => Some(fields.first()?.value.expose().to_owned()),
+        _ => None,
+    }
+}
+
+fn new_keys(leaked: bool) -> NewKeys {
+    NewKeys {
+        bits: None,
+        log2_n: MIN_LOG2_N,
+        leaked,
+        kit: false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sharing_lets_in_and_removal_closes() {
+    let stage = Stage::new().await;
+    let (ana, ben) = tokio::join!(stage.person("ana@example.org"), stage.person("ben@example.org"));
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    ana.add_secret(space, token("GitHub", "before"))
+        .await
+        .expect("a secret");
+    let person = ana
+        .share(space, "ben@example.org", Role::Contributor)
+        .await
+        .expect("sharing");
+    assert_eq!(person.state, PinState::NotChecked);
+    assert_eq!(value(&ben, space, "GitHub").await.as_deref(), Some("before"));
+    ben.add_secret(space, token("AWS", "from ben"))
+        .await
+        .expect("a contributor adds");
+    assert_eq!(value(&ana, space, "AWS").await.as_deref(), Some("from ben"));
+
+    let could_open = ana.remove_member(space, ben.principal()).await.expect("removing");
+    assert_eq!(could_open.secrets.len(), 2);
+    ana.edit_secret(space, "GitHub", None, |fields, _| {
+        fields[0].value = text("after");
+        Ok(())
+    })
+    .await
+    .expect("an edit");
+    assert_eq!(value(&ana, space, "GitHub").await.as_deref(), Some("after"));
+    // What he saw he may keep; what came after he can't read, and he can't write.
+    assert_eq!(value(&ben, space, "GitHub").await.as_deref(), Some("before"));
+    let refused = ben.add_secret(space, token("x", "y")).await;
+    assert!(matches!(refused, Err(Error::NotAllowed(_))), "{:?}", refused.err());
+
+    // Let in again, he reads everything.
+    ana.share(space, "ben@example.org", Role::Reader)
+        .await
+        .expect("sharing again");
+    assert_eq!(value(&ben, space, "GitHub").await.as_deref(), Some("after"));
+    let refused = ben.add_secret(space, token("x", "y")).await;
+    assert!(matches!(refused, Err(Error::NotAllowed(_))), "{:?}", refused.err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standard_project_shares_and_holds_no_secrets() {
+    let stage = Stage::new().await;
+    let (ana, ben) = tokio::join!(stage.person("ana@example.org"), stage.person("ben@example.org"));
+    let space = ana
+        .create_project("Open", false)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    let refused = ana.add_secret(space, token("x", "y")).await;
+    assert!(matches!(refused, Err(Error::NotAllowed(_))), "{:?}", refused.err());
+    ana.share(space, "ben@example.org", Role::Contributor)
+        .await
+        .expect("sharing");
+    ben.rename_project(space, "Opened")
+        .await
+        .expect("a contributor renames");
+    assert_eq!(ana.view(space).await.expect("a view").space.contents().name(), "Opened");
+    ana.remove_member(space, ben.principal()).await.expect("removing");
+    assert_eq!(ana.view(space).await.expect("a view").space.authority().epoch(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_makes_the_next_owner_renew_the_key() {
+    let stage = Stage::new().await;
+    let (ana, ben) = tokio::join!(stage.person("ana@example.org"), stage.person("ben@example.org"));
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    ana.share(space, "ben@example.org", Role::Reader)
+        .await
+        .expect("sharing");
+    assert!(
+        matches!(ana.leave(space).await, Err(Error::NotAllowed(_))),
+        "the last owner left"
+    );
+    ben.leave(space).await.expect("leaving");
+    // Whatever the owner writes next is under a new key, whether or not upkeep ran before.
+    ana.rename_project(space, "Scans 2").await.expect("a change");
+    assert_eq!(ana.view(space).await.expect("a view").space.authority().epoch(), 1);
+    ana.share(space, "ben@example.org", Role::Reader)
+        .await
+        .expect("sharing again");
+    ben.leave(space).await.expect("leaving");
+    assert_eq!(ana.upkeep(space).await.expect("upkeep").rotated, 1);
+    assert_eq!(ana.view(space).await.expect("a view").space.authority().epoch(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_has_everything_and_a_wrong_phrase_nothing() {
+    let stage = Stage::new().await;
+    let ana = stage.person("ana@example.org").await;
+    let vault = ana.account().vault;
+    ana.add_secret(vault, token("GitHub", "mine")).await.expect("a secret");
+    let wrong = Session::sign_in(
+        stage.device("laptop").await,
+        "ana@example.org",
+        &phrase("somebody else"),
+    )
+    .await;
+    assert!(matches!(wrong, Err(Error::WrongMasterKey)));
+    let nobody = Session::sign_in(
+        stage.device("laptop").await,
+        "zoe@example.org",
+        &phrase("zoe@example.org"),
+    )
+    .await;
+    assert!(
+        matches!(nobody, Err(Error::WrongMasterKey)),
+        "an unknown handle looks like a wrong Master Key"
+    );
+    let laptop = Session::sign_in(
+        stage.device("laptop").await,
+        "ana@example.org",
+        &phrase("ana@example.org"),
+    )
+    .await
+    .expect("signing in");
+    assert_eq!(value(&laptop, vault, "GitHub").await.as_deref(), Some("mine"));
+    assert_eq!(
+        laptop.display_name().await.expect("a name").as_deref(),
+        Some("ana@example.org")
+    );
+    // And again from its own store.
+    drop(laptop);
+    let laptop = Session::unlock(stage.device("laptop").await, &phrase("ana@example.org"))
+        .await
+        .expect("unlocking");
+    assert_eq!(value(&laptop, vault, "GitHub").await.as_deref(), Some("mine"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_change_reaches_every_device_and_every_project() {
+    let stage = Stage::new().await;
+    let (ana, ben) = tokio::join!(stage.person("ana@example.org"), stage.person("ben@example.org"));
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    ana.add_secret(space, token("GitHub", "kept")).await.expect("a secret");
+    ben.create_project("Ben's", true).await.expect("a project");
+    ana.share(space, "ben@example.org", Role::Owner).await.expect("sharing");
+    ana.verify_person("ben@example.org", &own_words(&ben).await)
+        .await
+        .expect("Ben's words");
+
+    let old = Session::sign_in(
+        stage.device("old laptop").await,
+        "ben@example.org",
+        &phrase("ben@example.org"),
+    )
+    .await
+    .expect("signing in");
+    let new_phrase = Phrase::new("an entirely new master key for ben").expect("a phrase");
+    ben.change_keys(&new_phrase, new_keys(true))
+        .await
+        .expect("a key change");
+    assert_eq!(value(&ben, space, "GitHub").await.as_deref(), Some("kept"));
+    assert!(
+        ana.view(space).await.expect("a view").space.authority().epoch() >= 1,
+        "a leak renews the keys"
+    );
+
+    // The old phrase signs in nowhere; the old device is told.
+    let refused = Session::sign_in(stage.device("new").await, "ben@example.org", &phrase("ben@example.org")).await;
+    assert!(matches!(refused, Err(Error::WrongMasterKey)));
+    let told = old.check_account().await;
+    assert!(matches!(told, Err(Error::KeysChanged(_))), "{:?}", told.err());
+    drop(old);
+    // The new phrase opens the old laptop's profile, with what it had.
+    let laptop = Session::sign_in(stage.device("old laptop").await, "ben@example.org", &new_phrase)
+        .await
+        .expect("signing in with the new phrase");
+    assert_eq!(value(&laptop, space, "GitHub").await.as_deref(), Some("kept"));
+    drop(laptop);
+    Session::unlock(stage.device("old laptop").await, &new_phrase)
+        .await
+        .expect("unlocking with the new phrase");
+
+    // For Ana he was checked; now his keys are changed, confirmed by the old ones.
+    let person = ana.person("ben@example.org").await.expect("Ben");
+    assert_eq!(person.state, PinState::Changed);
+    assert_eq!(person.words().join(" "), own_words(&ben).await);
+}
+
+async fn own_words(session: &Session) -> String {
+    let person = session
+        .known_person(session.principal())
+        .await
+        .expect("myself")
+        .expect("myself");
+    person.words().join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kit_alone_recovers_the_account() {
+    let stage = Stage::new().await;
+    let (ana, kit) = stage.person_with("ana@example.org", true).await;
+    let kit = kit.expect("a kit");
+    let vault = ana.account().vault;
+    ana.add_secret(vault, token("GitHub", "mine")).await.expect("a secret");
+    ana.test_kit(&kit.code).await.expect("the kit works");
+    drop(ana);
+    let new_phrase = Phrase::new("found again by means of the kit").expect("a phrase");
+    let bad = Session::recover(
+        stage.device("bare").await,
+        "one two three",
+        &new_phrase,
+        new_keys(false),
+    )
+    .await;
+    assert!(matches!(bad, Err(Error::Invalid(_))));
+    let (ana, none) = Session::recover(stage.device("bare").await, &kit.code, &new_phrase, new_keys(false))
+        .await
+        .expect("recovery");
+    assert!(none.is_none());
+    assert_eq!(value(&ana, vault, "GitHub").await.as_deref(), Some("mine"));
+    // The kit ended with the keys it belonged to.
+    assert!(ana.test_kit(&kit.code).await.is_err());
+    let kit = ana.new_kit().await.expect("a new kit");
+    ana.test_kit(&kit.code).await.expect("the new kit works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_checks_both_sides() {
+    let stage = Stage::new().await;
+    let ana = stage.person("ana@example.org").await;
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    ana.add_secret(space, token("GitHub", "for the newcomer"))
+        .await
+        .expect("a secret");
+    let invitation = ana
+        .invite(space, "ben@example.org", Role::Reader)
+        .await
+        .expect("an invitation");
+    let text = invitation.text();
+    let ben = stage.person("ben@example.org").await;
+    let parsed = holdfast_engine::Invitation::parse(&text).expect("the text is an invitation");
+    assert_eq!(
+        ben.accept_invitation(&parsed).await.expect("accepting"),
+        "ana@example.org"
+    );
+    assert_eq!(
+        ana.complete_invitations().await.expect("completing"),
+        ["ben@example.org"]
+    );
+    assert_eq!(value(&ben, space, "GitHub").await.as_deref(), Some("for the newcomer"));
+    assert_eq!(
+        ana.person("ben@example.org").await.expect("Ben").state,
+        PinState::Checked
+    );
+    assert_eq!(
+        ben.person("ana@example.org").await.expect("Ana").state,
+        PinState::Checked
+    );
+    assert!(ana.complete_invitations().await.expect("nothing left").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_edits_at_once_are_both_kept() {
+    let stage = Stage::new().await;
+    let (ana, ben) = tokio::join!(stage.person("ana@example.org"), stage.person("ben@example.org"));
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    ana.add_secret(space, token("GitHub", "one")).await.expect("a secret");
+    ana.share(space, "ben@example.org", Role::Contributor)
+        .await
+        .expect("sharing");
+    let view = ben.view(space).await.expect("a view");
+    let seen = find_item(&view.space, &[ItemKind::Secret], "GitHub", false)
+        .expect("it")
+        .versions[0]
+        .id;
+    let set = |to: &'static str| {
+        move |fields: &mut Vec<Field>, _: &mut Audience| {
+            fields[0].value = text(to);
+            Ok(())
+        }
+    };
+    let first = ana
+        .edit_secret(space, "GitHub", Some(seen), set("by ana"))
+        .await
+        .expect("an edit");
+    assert!(!first.conflict);
+    let second = ben
+        .edit_secret(space, "GitHub", Some(seen), set("by ben"))
+        .await
+        .expect("an edit");
+    assert!(second.conflict);
+    let view = ana.view(space).await.expect("a view");
+    let item = find_item(&view.space, &[ItemKind::Secret], "GitHub", false).expect("it");
+    assert_eq!(item.versions.len(), 3, "both edits are kept");
+}

@@ -1,0 +1,44 @@
+//! A stage for tests that use the product from outside: a real server process, people with a profile folder each, and
+//! the real `holdfast` binary in between.
+
+mod dice;
+pub mod eye;
+mod person;
+mod proxy;
+mod relay;
+mod server;
+mod tamper;
+mod tree;
+
+pub use dice::Dice;
+pub use person::{Answer, Person};
+pub use proxy::{Connection, Proxy};
+pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};
+pub use server::Server;
+pub use tamper::{Cell, Tamper};
+pub use tree::{awkward_tree, difference, small_dataset};
+
+use std::path::PathBuf;
+
+/// The `holdfast` binary: `HOLDFAST_BIN`, else the one beside this test's own target folder.
+///
+/// # Panics
+/// When there is none: `cargo build -p holdfast-cli` makes it.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("HOLDFAST_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test
+        .parent()
+        .and_then(std::path::Path::parent)
+        .expect("tests lie in target/PROFILE/deps");
+    let path = folder.join("holdfast");
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p holdfast-cli` first",
+        path.display()
+    );
+    path
+}

@@ -1,0 +1,133 @@
+//! A server process.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running `holdfast serve`. Ends with the test.
+pub struct Server {
+    child: Child,
+    port: u16,
+    data: PathBuf,
+    log: PathBuf,
+    extra: Vec<String>,
+}
+
+impl Server {
+    /// Starts a server on a folder and a free port.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn start_with(data: &Path, extra: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|socket| socket.local_addr())
+            .expect("a free port")
+            .port();
+        let log = data.with_extension("log");
+        let extra: Vec<String> = extra.iter().map(|&text| text.to_owned()).collect();
+        let child = spawn(data, port, &log, &extra);
+        Self {
+            child,
+            port,
+            data: data.to_owned(),
+            log,
+            extra,
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it has logged.
+    ///
+    /// # Panics
+    /// When the log can't be read.
+    #[must_use]
+    pub fn log(&self) -> Vec<u8> {
+        std::fs::read(&self.log).expect("the server's log")
+    }
+
+    /// Ends it as a power cut would.
+    ///
+    /// # Panics
+    /// When it can't be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// Starts it again on the same folder and port.
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.data, self.port, &self.log, &self.extra);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> Child {
+    let errors = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("the server's log");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut child = Command::new(crate::binary())
+            .args(["serve", "--json", "--data"])
+            .arg(data)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(extra)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors.try_clone().expect("the server's log"))
+            .spawn()
+            .expect("the holdfast binary starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("a line from the server");
+        if line.contains("listening") {
+            return child;
+        }
+        let _ = child.wait();
+        assert!(
+            Instant::now() < deadline,
+            "the server does not come up; see {}",
+            log.display()
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,152 @@
+//! A server's database in the hands of somebody who wants to deceive its clients.
+
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+use tokio::runtime::Runtime;
+
+/// The database of a server's data folder, rules against changes taken away.
+pub struct Tamper {
+    runtime: Runtime,
+    connection: Option<SqliteConnection>,
+}
+
+/// A cell of a table that holds bytes.
+#[derive(Clone)]
+pub struct Cell {
+    select: String,
+    update: String,
+    key: Vec<u8>,
+    number: i64,
+}
+
+impl Tamper {
+    /// Opens it; the server may be running.
+    ///
+    /// # Panics
+    /// When there is no such database.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let options = SqliteConnectOptions::new()
+            .filename(data.join("holdfast.db"))
+            .foreign_keys(false);
+        let connection = runtime.block_on(options.connect()).expect("the server's database");
+        let mut tamper = Self {
+            runtime,
+            connection: Some(connection),
+        };
+        for trigger in ["entries_stay", "entries_remain", "bundles_stay", "bundles_remain"] {
+            tamper.run(&format!("DROP TRIGGER IF EXISTS {trigger}"), &[], 0, None);
+        }
+        tamper
+    }
+
+    /// The newest entry's number in a space.
+    ///
+    /// # Panics
+    /// When there is no such space.
+    pub fn head(&mut self, space: &str) -> i64 {
+        let query = sqlx::query("SELECT head_seq FROM spaces WHERE id = ?1").bind(hex::decode(space).expect("an id"));
+        let connection = self.connection.as_mut().expect("open until dropped");
+        self.runtime
+            .block_on(query.fetch_one(connection))
+            .expect("the space")
+            .get(0)
+    }
+
+    /// A signed entry of a space's log.
+    ///
+    /// # Panics
+    /// When the id is none.
+    #[must_use]
+    pub fn entry(space: &str, seq: i64) -> Cell {
+        Cell {
+            select: "SELECT signed FROM entries WHERE space = ?1 AND seq = ?2".into(),
+            update: "UPDATE entries SET signed = ?3 WHERE space = ?1 AND seq = ?2".into(),
+            key: hex::decode(space).expect("an id"),
+            number: seq,
+        }
+    }
+
+    /// The signed bundle with which somebody's chain of keys begins.
+    #[must_use]
+    pub fn bundle(handle: &str) -> Cell {
+        let of = "principal = (SELECT principal FROM accounts WHERE handle = CAST(?1 AS TEXT)) AND counter = ?2";
+        Cell {
+            select: format!("SELECT signed FROM bundles WHERE {of}"),
+            update: format!("UPDATE bundles SET signed = ?3 WHERE {of}"),
+            key: handle.as_bytes().to_vec(),
+            number: 0,
+        }
+    }
+
+    /// What a cell holds.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn read(&mut self, cell: &Cell) -> Vec<u8> {
+        let query = sqlx::query(AssertSqlSafe(cell.select.clone()))
+            .bind(cell.key.clone())
+            .bind(cell.number);
+        let connection = self.connection.as_mut().expect("open until dropped");
+        self.runtime
+            .block_on(query.fetch_one(connection))
+            .expect("the row")
+            .get(0)
+    }
+
+    /// Writes a cell.
+    pub fn write(&mut self, cell: &Cell, bytes: &[u8]) {
+        self.run(&cell.update, &cell.key, cell.number, Some(bytes));
+    }
+
+    /// Takes every entry after `seq` out of a log, as if they had never come.
+    ///
+    /// # Panics
+    /// When the id is none.
+    pub fn cut_log(&mut self, space: &str, seq: i64) {
+        let key = hex::decode(space).expect("an id");
+        self.run("DELETE FROM entries WHERE space = ?1 AND seq > ?2", &key, seq, None);
+        let head = "UPDATE spaces SET head_seq = ?2, head_hash = (SELECT hash FROM entries WHERE space = ?1 AND seq = ?2) \
+                    WHERE id = ?1";
+        self.run(head, &key, seq, None);
+    }
+
+    /// Takes one entry out of a log.
+    ///
+    /// # Panics
+    /// When the id is none.
+    pub fn remove_entry(&mut self, space: &str, seq: i64) {
+        let key = hex::decode(space).expect("an id");
+        self.run("DELETE FROM entries WHERE space = ?1 AND seq = ?2", &key, seq, None);
+    }
+
+    fn run(&mut self, sql: &str, key: &[u8], number: i64, bytes: Option<&[u8]>) {
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        if sql.contains("?1") {
+            query = query.bind(key.to_vec()).bind(number);
+        }
+        if let Some(bytes) = bytes {
+            query = query.bind(bytes.to_vec());
+        }
+        let connection = self.connection.as_mut().expect("open until dropped");
+        let done = self.runtime.block_on(query.execute(connection)).expect("a change");
+        assert!(
+            !sql.contains("?1") || done.rows_affected() > 0,
+            "nothing was changed by: {sql}"
+        );
+    }
+}
+
+impl Drop for Tamper {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let _ = self.runtime.block_on(connection.close());
+        }
+    }
+}
