@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 use zeroize::Zeroizing;
 
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, SecretType};
+
+use crate::types;
 
 /// Text that only its owner may see, on its way from a person to the process that needs it.
 ///
@@ -42,16 +45,17 @@ impl Hidden {
 }
 
 /// A field of a secret, as it is typed in.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, TS)]
 pub struct FieldInput {
     /// For example `token`.
     pub name: String,
     /// The value.
+    #[ts(type = "string")]
     pub value: Hidden,
 }
 
 /// A verb with its arguments. Paths are absolute: the process that runs it may be another one.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, TS)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub enum Command {
     /// Who this profile belongs to and how it is.
@@ -73,6 +77,7 @@ pub enum Command {
     /// Gives the account a new Master Key, size or both.
     KeyChange {
         /// The new Master Key.
+        #[ts(type = "string")]
         phrase: Hidden,
         /// Modulus size; as before if absent.
         bits: Option<u32>,
@@ -91,6 +96,7 @@ pub enum Command {
     /// Tries a kit's code.
     KitTest {
         /// The 24 words.
+        #[ts(type = "string")]
         code: Hidden,
     },
     /// Lists signed-in devices.
@@ -143,6 +149,7 @@ pub enum Command {
         /// Who.
         handle: String,
         /// As what.
+        #[ts(as = "types::Role")]
         role: Role,
     },
     /// Invites somebody who has no account yet.
@@ -152,11 +159,13 @@ pub enum Command {
         /// The handle he is expected to take.
         address: String,
         /// As what.
+        #[ts(as = "types::Role")]
         role: Role,
     },
     /// Answers an invitation.
     InvitationAccept {
         /// Its text.
+        #[ts(type = "string")]
         text: Hidden,
     },
     /// Lists who is in.
@@ -184,6 +193,7 @@ pub enum Command {
     /// Uploads files as a new item or a new version.
     Upload {
         /// Dataset, model, task or artifact.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -197,6 +207,7 @@ pub enum Command {
     /// Lists items.
     ItemList {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -204,6 +215,7 @@ pub enum Command {
     /// Shows an item.
     ItemShow {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -213,6 +225,7 @@ pub enum Command {
     /// Lists an item's versions.
     ItemVersions {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -222,6 +235,7 @@ pub enum Command {
     /// Downloads a version.
     Download {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -235,6 +249,7 @@ pub enum Command {
     /// Renames an item.
     ItemRename {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -246,6 +261,7 @@ pub enum Command {
     /// Puts an item into the trash.
     ItemDelete {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -255,6 +271,7 @@ pub enum Command {
     /// Takes an item out of the trash.
     ItemRestore {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -266,6 +283,7 @@ pub enum Command {
         /// The project; one's own secrets if absent.
         project: Option<String>,
         /// Its type.
+        #[ts(as = "types::SecretType")]
         secret_type: SecretType,
         /// Its name.
         name: String,
@@ -326,4 +344,15 @@ pub enum Command {
         /// Name or id.
         name: String,
     },
+}
+
+impl Command {
+    /// Whether it names files of this computer. A page must not: it gets numbers for files that a person chose.
+    #[must_use]
+    pub fn names_files(&self) -> bool {
+        matches!(
+            self,
+            Self::Upload { .. } | Self::Download { .. } | Self::KitNew { .. } | Self::KeyChange { kit: Some(_), .. }
+        )
+    }
 }

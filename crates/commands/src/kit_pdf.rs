@@ -3,7 +3,9 @@
 mod file;
 mod page;
 
-use holdfast_engine::Kit;
+use std::path::Path;
+
+use holdfast_engine::{Kit, Result};
 use pdf_writer::{Finish, Name, Pdf, Rect, Ref, TextStr};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -66,6 +68,14 @@ pub fn kit_pdf(kit: &Kit) -> Vec<u8> {
         }
     }
     document(&composed)
+}
+
+/// Writes a kit under its name only when all of it is written, readable by its owner alone, never over another file.
+///
+/// # Errors
+/// [`AlreadyExists`](holdfast_engine::Error::AlreadyExists), or what the disk says; nothing is left behind then.
+pub fn write_kit(kit: &Kit, path: &Path) -> Result<()> {
+    write_private(path, &Zeroizing::new(kit_pdf(kit)))
 }
 
 /// Wraps a page's content in a file. No dates, no ids, no author: nothing that the page itself does not say.

@@ -10,10 +10,11 @@ mod command;
 mod kit_pdf;
 mod request;
 mod run;
+pub mod types;
 pub mod view;
 
 pub use app::App;
 pub use command::{Command, FieldInput, Hidden};
-pub use kit_pdf::kit_pdf;
+pub use kit_pdf::{kit_pdf, write_kit};
 pub use request::Request;
 pub use view::{Ending, Frame, Outcome};

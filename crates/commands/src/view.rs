@@ -1,15 +1,18 @@
 //! What people and programs are shown. These shapes are the `--json` output; they change only with a major version.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use holdfast_engine::ports::Step;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
 
+use crate::types;
+
 macro_rules! views {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )*};
 }
@@ -55,6 +58,7 @@ views! {
     /// How sure this user is of somebody's keys.
     CheckedView {
         /// Not checked, checked, or changed since.
+        #[ts(as = "types::PinState")]
         state: PinState,
         /// Since when, milliseconds since 1970-01-01 UTC.
         since_ms: u64,
@@ -68,6 +72,7 @@ views! {
         /// Whether the server can read it (false) or not (true).
         encrypted: bool,
         /// What the user may do.
+        #[ts(as = "Option<types::Role>")]
         role: Option<Role>,
         /// How many people are in.
         members: usize,
@@ -94,6 +99,7 @@ views! {
     /// How many items of a kind.
     KindCount {
         /// The kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// How many, without those in the trash.
         count: usize,
@@ -103,10 +109,12 @@ views! {
         /// Who.
         handle: String,
         /// What he may do.
+        #[ts(as = "types::Role")]
         role: Role,
         /// `user` or `node`.
         kind: String,
         /// How sure this user is of his keys.
+        #[ts(as = "types::PinState")]
         checked: PinState,
         /// Since when that is so, milliseconds since 1970-01-01 UTC.
         checked_ms: u64,
@@ -122,8 +130,10 @@ views! {
         /// With whom.
         handle: String,
         /// As what.
+        #[ts(as = "types::Role")]
         role: Role,
         /// How sure this user is of her keys.
+        #[ts(as = "types::PinState")]
         checked: PinState,
         /// Her six words.
         words: String,
@@ -142,6 +152,7 @@ views! {
         /// The handle.
         handle: String,
         /// As what.
+        #[ts(as = "types::Role")]
         role: Role,
         /// When the invitation ends.
         expires_ms: u64,
@@ -160,6 +171,7 @@ views! {
     /// An item's kind and name.
     ItemName {
         /// The kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// The name.
         name: String,
@@ -217,6 +229,7 @@ views! {
         /// Its name.
         name: String,
         /// Its kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// How many versions it has.
         versions: usize,
@@ -278,6 +291,7 @@ views! {
         name: String,
         /// Its value, if it was asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         value: Option<String>,
     }
     /// How an edit ended.
@@ -360,7 +374,7 @@ impl From<&holdfast_engine::Error> for ErrorView {
 }
 
 /// How a command ended when it did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// All of it is done.

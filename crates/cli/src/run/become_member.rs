@@ -1,12 +1,10 @@
 //! Sign-up, sign-in and recovery: what makes or opens an account on this device. The agent must be gone meanwhile.
 
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
-use holdfast_commands::{App, Command, Ending, Hidden, kit_pdf};
+use holdfast_commands::{App, Command, Ending, Hidden, write_kit};
 use holdfast_crypto::RecoveryKey;
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
@@ -217,20 +215,10 @@ pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
 
 fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {
     let (Some(kit), Some(path)) = (kit, path) else { return };
-    match write_private(&path, &kit_pdf(kit)) {
+    match write_kit(kit, &path) {
         Ok(()) => view.kit = Some(path.display().to_string()),
-        Err(error) => skip(view, "Recovery Kit", Error::io(&path, &error).into()),
+        Err(error) => skip(view, "Recovery Kit", error.into()),
     }
-}
-
-/// Under its name only when all of it is there; for its owner alone; never over another file.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
-    Ok(())
 }
 
 /// The account is there, so what failed afterwards is told beside it.

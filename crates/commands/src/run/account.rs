@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
-use holdfast_engine::{Account, Error, Kit, NewKeys, Person, Result, Session};
+use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
 
 use crate::app::{App, done};
 use crate::command::Command;
-use crate::kit_pdf::kit_pdf;
+use crate::kit_pdf::write_kit;
+use crate::types::bits_of;
 use crate::view::{
     CheckedView, DeviceView, DoneView, KeyChangeView, KitView, Outcome, StatusView, WhoamiView, WordsView,
 };
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             kit,
         } => {
             let new = NewKeys {
-                bits: parse_bits(bits)?,
+                bits: bits.map(bits_of).transpose()?,
                 log2_n,
                 leaked,
                 kit: kit.is_some(),
@@ -156,14 +156,6 @@ async fn key_change(session: &Session, phrase: &Phrase, new: NewKeys, out: Optio
     })
 }
 
-/// A modulus size people may choose.
-pub(crate) fn parse_bits(bits: Option<u32>) -> Result<Option<Bits>> {
-    bits.map(|bits| {
-        Bits::from_u32(bits).ok_or_else(|| Error::Invalid("a key has 2048, 3072, 4096 or 8192 bits".into()))
-    })
-    .transpose()
-}
-
 /// A phrase that is strong enough to be a Master Key.
 fn parse_phrase(text: &str) -> Result<Phrase> {
     Phrase::check_strength(text).map_err(phrase_error)?;
@@ -186,9 +178,4 @@ fn refuse_existing(path: &Path) -> Result<()> {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())));
     }
     Ok(())
-}
-
-/// Writes a kit under its name only when all of it is written, readable by its owner alone.
-fn write_kit(kit: &Kit, path: &Path) -> Result<()> {
-    crate::kit_pdf::write_private(path, &zeroize::Zeroizing::new(kit_pdf(kit)))
 }

@@ -1,0 +1,309 @@
+//! What all commands share: the profile, who is unlocked, the server inside this program, the page that is open.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use holdfast_commands::view::ErrorView;
+use holdfast_commands::{App, Command, Outcome};
+use holdfast_crypto::Phrase;
+use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_engine::ports::Silent;
+use holdfast_engine::{Account, Error, Host, Result};
+use holdfast_server::Running;
+use tauri::AppHandle;
+use tauri::ipc::Channel;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::clip::Clip;
+use crate::door::Door;
+use crate::idle::Idle;
+use crate::jobs::Jobs;
+use crate::picks::Picks;
+use crate::settings::Settings;
+use crate::types::{Event, Look, Phase, ServerLook};
+use crate::{builtin, page};
+
+/// How long the server's events are not asked for again after they broke off.
+const EVENTS_PAUSE: Duration = Duration::from_secs(5);
+
+/// The one piece of state.
+pub(crate) struct Desk {
+    pub(crate) profile: Profile,
+    pub(crate) door: Door,
+    pub(crate) picks: Picks,
+    pub(crate) clip: Clip,
+    pub(crate) jobs: Jobs,
+    pub(crate) idle: Idle,
+    store: Arc<SqliteStore>,
+    app: RwLock<Option<Arc<App>>>,
+    server: tokio::sync::Mutex<Option<Running>>,
+    settings: Mutex<Settings>,
+    trouble: Mutex<Option<ErrorView>>,
+    page: Mutex<Option<Channel<Event>>>,
+    window: OnceLock<AppHandle>,
+    /// Ends what goes on in the background of an unlocked session.
+    unlocked: Mutex<CancellationToken>,
+    _lock: ProfileLock,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// Takes the profile. `None` when another program has it.
+    pub(crate) async fn open(args: &Args) -> Result<Option<Self>> {
+        let profile = Profile::open(args.profile.as_deref())?;
+        let Some(lock) = ProfileLock::acquire(&profile)? else {
+            return Err(Error::Conflict(
+                "This profile is in use by another program. Close the other window, or run `holdfast lock`.".into(),
+            ));
+        };
+        let settings = Settings::load(&profile);
+        let store = Arc::new(SqliteStore::open(&profile.database()).await?);
+        let account = Account::load(store.as_ref()).await?;
+        let minutes = settings.auto_lock_minutes;
+        let desk = Self {
+            profile,
+            door: Door::default(),
+            picks: Picks::default(),
+            clip: Clip::default(),
+            jobs: Jobs::default(),
+            idle: Idle::new(minutes),
+            store,
+            app: RwLock::new(None),
+            server: tokio::sync::Mutex::new(None),
+            settings: Mutex::new(settings),
+            trouble: Mutex::new(None),
+            page: Mutex::new(None),
+            window: OnceLock::new(),
+            unlocked: Mutex::new(CancellationToken::new()),
+            _lock: lock,
+        };
+        if desk.settings().here_port.is_some()
+            && let Err(error) = desk.serve_here().await
+        {
+            *held(&desk.trouble) = Some(ErrorView::from(&error));
+        }
+        if let Some(account) = account {
+            let host = desk.host(&account.server)?;
+            desk.take(App::new(host, desk.profile.spool()));
+        }
+        Ok(Some(desk))
+    }
+
+    /// The window is there: from now on it can be told things.
+    pub(crate) fn start(self: &Arc<Self>, window: AppHandle) {
+        let _ = self.window.set(window);
+        let desk = Arc::clone(self);
+        tauri::async_runtime::spawn(async move { crate::idle::watch(desk).await });
+    }
+
+    /// Before the program ends: nothing secret stays in the clipboard, the server finishes what it is doing.
+    pub(crate) async fn close(&self) {
+        self.jobs.pause_all();
+        self.clip.clear(None);
+        if let Some(app) = self.app() {
+            app.lock();
+        }
+        if let Some(server) = self.server.lock().await.take() {
+            server.stop().await;
+        }
+    }
+
+    /// Makes sure that the server inside this program runs; gives its address.
+    pub(crate) async fn serve_here(&self) -> Result<String> {
+        let mut running = self.server.lock().await;
+        let port = match running.as_ref() {
+            Some(running) => running.local_addr().port(),
+            None => {
+                let started = builtin::start(&self.profile, self.settings().here_port).await?;
+                let port = started.local_addr().port();
+                *running = Some(started);
+                port
+            }
+        };
+        if self.settings().here_port != Some(port) {
+            self.change_settings(|settings| settings.here_port = Some(port))?;
+        }
+        Ok(builtin::address(port))
+    }
+
+    /// The machine, on the way to a server.
+    pub(crate) fn host(&self, server: &str) -> Result<Host> {
+        Ok(Host {
+            transport: Arc::new(HttpTransport::new(server)?),
+            store: Arc::clone(&self.store) as Arc<_>,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// The account of this profile, locked or not.
+    pub(crate) fn app(&self) -> Option<Arc<App>> {
+        self.app.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on the profile has this account.
+    pub(crate) fn take(&self, app: App) -> Arc<App> {
+        let app = Arc::new(app);
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&app));
+        app
+    }
+
+    /// Where sealed packs wait.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.profile.spool()
+    }
+
+    /// The settings as they are.
+    pub(crate) fn settings(&self) -> Settings {
+        held(&self.settings).clone()
+    }
+
+    /// Changes settings, on disk first.
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings> {
+        let mut settings = held(&self.settings);
+        let mut changed = settings.clone();
+        change(&mut changed);
+        let changed = changed.sane();
+        changed.save(&self.profile)?;
+        *settings = changed.clone();
+        drop(settings);
+        self.idle.set_minutes(changed.auto_lock_minutes);
+        Ok(changed)
+    }
+
+    /// What the page has to know before it shows anything.
+    pub(crate) async fn look(&self) -> Result<Look> {
+        let app = self.app();
+        let account = Account::load(self.store.as_ref()).await?;
+        let settings = self.settings();
+        let phase = match &app {
+            None => Phase::New,
+            Some(app) if app.is_unlocked() => Phase::Unlocked,
+            Some(_) => Phase::Locked,
+        };
+        Ok(Look {
+            phase,
+            handle: account.as_ref().map(|account| account.handle.clone()),
+            server: account.map(|account| ServerLook {
+                built_in: settings.here_port.is_some_and(|port| account.server == builtin::address(port)),
+                address: account.server,
+            }),
+            kit_waits: self.door.kit_waits(),
+            kit_due: !settings.kit_kept,
+            trouble: held(&self.trouble).clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings,
+        })
+    }
+
+    /// Opens the profile with its Master Key, and the page anew in a process that never saw it.
+    pub(crate) async fn unlock(self: &Arc<Self>, phrase: &Phrase) -> Result<()> {
+        let app = self.app().ok_or(Error::NoAccount)?;
+        app.unlock(phrase).await?;
+        self.enter(&app);
+        Ok(())
+    }
+
+    /// The keys are there: the page opens anew, and what was due is caught up with in the background.
+    pub(crate) fn enter(self: &Arc<Self>, app: &Arc<App>) {
+        *held(&self.trouble) = None;
+        self.idle.used();
+        let background = CancellationToken::new();
+        std::mem::replace(&mut *held(&self.unlocked), background.clone()).cancel();
+        let (desk, app) = (Arc::clone(self), Arc::clone(app));
+        tauri::async_runtime::spawn(async move {
+            tokio::select! {
+                () = background.cancelled() => {}
+                () = desk.keep_up(&app) => {}
+            }
+        });
+        self.renew_page();
+    }
+
+    /// Catches up once, then listens for what is new until the session ends.
+    async fn keep_up(&self, app: &App) {
+        match app.catch_up().await {
+            Ok(()) | Err(Error::Unreachable(_)) => {}
+            Err(error) => {
+                tracing::warn!(code = error.code(), "what was due is left for later");
+                if matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_)) {
+                    *held(&self.trouble) = Some(ErrorView::from(&error));
+                    self.tell(Event::Changed { space: String::new() });
+                }
+            }
+        }
+        loop {
+            if let Ok(session) = app.session().await
+                && let Ok(mut events) = session.api().events().await
+            {
+                while let Some(event) = events.recv().await {
+                    self.tell(Event::Changed {
+                        space: event.space.to_string(),
+                    });
+                }
+            }
+            tokio::time::sleep(EVENTS_PAUSE).await;
+        }
+    }
+
+    /// Forgets the keys, and everything that was shown with them.
+    pub(crate) fn lock(&self) {
+        held(&self.unlocked).cancel();
+        self.jobs.pause_all();
+        if let Some(app) = self.app() {
+            app.lock();
+        }
+        self.door.forget();
+        self.picks.clear();
+        self.clip.clear(None);
+        self.renew_page();
+    }
+
+    fn renew_page(&self) {
+        *held(&self.page) = None;
+        if let Some(window) = self.window.get() {
+            page::renew(window);
+        }
+    }
+
+    /// Brings the window to the front.
+    pub(crate) fn show(&self) {
+        if let Some(window) = self.window.get() {
+            page::show(window);
+        }
+    }
+
+    /// The page that is open now listens here.
+    pub(crate) fn listen(&self, page: Channel<Event>) {
+        *held(&self.page) = Some(page);
+    }
+
+    /// Tells the page, if one listens.
+    pub(crate) fn tell(&self, event: Event) {
+        if let Some(page) = held(&self.page).as_ref() {
+            let _ = page.send(event);
+        }
+    }
+
+    /// Files hang over the window, or no longer.
+    pub(crate) fn hover(&self, over: bool) {
+        self.tell(Event::Hover { over });
+    }
+
+    /// Files were dropped on the window.
+    pub(crate) fn dropped(&self, paths: Vec<PathBuf>) {
+        self.tell(Event::Hover { over: false });
+        let files = self.picks.add(paths);
+        self.tell(Event::Dropped { files });
+    }
+
+    /// Runs a command of the page's.
+    pub(crate) async fn run(&self, command: Command) -> Result<Outcome> {
+        let app = self.app().ok_or(Error::NoAccount)?;
+        app.run(command, Arc::new(Silent), CancellationToken::new()).await
+    }
+}

@@ -1,0 +1,277 @@
+//! Making, opening and recovering an account: what happens before anybody is unlocked.
+//!
+//! A new Master Key is made here and shown once; its text is handed to the page only for that. The Recovery Kit never is: it
+//! is written to a file the person chooses, and tested by asking for two of its words.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use holdfast_commands::types::bits_of;
+use holdfast_commands::{App, Command, Hidden, write_kit};
+use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
+use holdfast_engine::api::Api;
+use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Session, rng};
+use zeroize::Zeroizing;
+
+use crate::desk::Desk;
+use crate::types::{InvitationLook, Judgement, NewAccountForm, Place, RecoverForm, ServerCheck, SignInForm};
+
+/// Cost of a guess: log2 of scrypt's N.
+const LOG2_N: u8 = 18;
+/// Guesses a second of somebody with a rack of machines, at that cost (a quarter of a gigabyte and most of a second each).
+const GUESSES_A_SECOND: f64 = 100_000.0;
+
+/// What is under way before anybody is unlocked.
+#[derive(Default)]
+pub(crate) struct Door {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    generated: Option<Zeroizing<String>>,
+    kit: Option<Kit>,
+    asked: [usize; 2],
+}
+
+impl Door {
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget(&self) {
+        *self.inner() = Inner::default();
+    }
+
+    /// Draws a new Master Key and keeps it until an account is made with it.
+    pub(crate) fn make_phrase(&self) -> Zeroizing<String> {
+        let (_, text) = Phrase::generate(&mut rng());
+        self.inner().generated = Some(text.clone());
+        text
+    }
+
+    /// The phrase for new keys: the one that was typed, strong enough, or the one that was drawn.
+    fn new_phrase(&self, typed: Option<&Hidden>) -> Result<Phrase> {
+        match typed {
+            Some(typed) => {
+                Phrase::check_strength(typed.expose()).map_err(refusal)?;
+                Phrase::new(typed.expose()).map_err(refusal)
+            }
+            None => {
+                let inner = self.inner();
+                let text = inner.generated.as_ref();
+                let text = text.ok_or_else(|| Error::Invalid("There is no Master Key yet.".into()))?;
+                Phrase::new(text).map_err(refusal)
+            }
+        }
+    }
+
+    /// Keeps a kit until it is written.
+    pub(crate) fn keep_kit(&self, kit: Option<Kit>) {
+        self.inner().kit = kit;
+    }
+
+    /// Whether a kit waits to be written.
+    pub(crate) fn kit_waits(&self) -> bool {
+        self.inner().kit.is_some()
+    }
+
+    /// Writes the kit that waits as a PDF for its owner alone, never over another file.
+    pub(crate) fn write_kit(&self, path: &Path) -> Result<()> {
+        let inner = self.inner();
+        write_kit(inner.kit.as_ref().ok_or_else(no_kit)?, path)
+    }
+
+    /// Which two words of the kit to ask for, counted from 1.
+    pub(crate) fn kit_question(&self) -> Result<[usize; 2]> {
+        use rand_core::Rng as _;
+        let mut inner = self.inner();
+        let count = inner.kit.as_ref().ok_or_else(no_kit)?.code.split(' ').count();
+        let draw = || rng().next_u32() as usize % count + 1;
+        let first = draw();
+        let mut second = draw();
+        while second == first {
+            second = draw();
+        }
+        inner.asked = [first.min(second), first.max(second)];
+        Ok(inner.asked)
+    }
+
+    /// Whether those are the two words.
+    pub(crate) fn kit_answer(&self, words: &[String; 2]) -> Result<bool> {
+        let inner = self.inner();
+        let code: Vec<&str> = inner.kit.as_ref().ok_or_else(no_kit)?.code.split(' ').collect();
+        Ok(inner
+            .asked
+            .iter()
+            .zip(words)
+            .all(|(place, word)| code.get(place - 1).copied() == Some(word.trim().to_lowercase().as_str())))
+    }
+}
+
+fn no_kit() -> Error {
+    Error::Invalid("There is no Recovery Kit waiting. Make a new one in the settings.".into())
+}
+
+/// A phrase as it was typed.
+pub(crate) fn phrase(typed: &Hidden) -> Result<Phrase> {
+    Phrase::new(typed.expose()).map_err(refusal)
+}
+
+fn refusal(error: holdfast_crypto::Error) -> Error {
+    match error {
+        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase {
+            bits,
+            floor: MIN_PHRASE_BITS,
+        },
+        holdfast_crypto::Error::Phrase(reason) => Error::BadPhrase(reason),
+        other => Error::Internal(other.to_string()),
+    }
+}
+
+/// How good a phrase of one's own is.
+pub(crate) fn judge(typed: &Hidden) -> Judgement {
+    let refused = match Phrase::new(typed.expose()) {
+        Err(holdfast_crypto::Error::Phrase(reason)) => Some(reason.to_owned()),
+        _ => None,
+    };
+    let bits = Phrase::guess_bits(typed.expose());
+    Judgement {
+        bits,
+        floor: MIN_PHRASE_BITS,
+        enough: refused.is_none() && bits >= MIN_PHRASE_BITS,
+        refused,
+        years: f64::from(bits).exp2() / 2.0 / GUESSES_A_SECOND / (365.25 * 24.0 * 3600.0),
+    }
+}
+
+/// Asks a server who it is.
+pub(crate) async fn check_server(desk: &Desk, address: &str) -> Result<ServerCheck> {
+    let host = desk.host(address.trim())?;
+    let info = Api::anonymous(host.transport.clone()).info().await?;
+    Ok(ServerCheck {
+        address: host.transport.origin().to_owned(),
+        version: info.version,
+    })
+}
+
+/// Reads an invitation; nothing is sent.
+pub(crate) fn look_at_invitation(text: &Hidden) -> Result<InvitationLook> {
+    let invitation = Invitation::parse(text.expose())?;
+    Ok(InvitationLook {
+        inviter_words: holdfast_crypto::security_words(&invitation.inviter_fingerprint.0).join(" "),
+        server: invitation.server,
+    })
+}
+
+/// Makes an account, and a Recovery Kit that waits to be written.
+pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()> {
+    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let bits = bits_of(form.bits)?;
+    let invitation = match &form.invitation {
+        Some(text) => Some(Invitation::parse(text.expose())?),
+        None => None,
+    };
+    let address = match (&invitation, form.place) {
+        (Some(invitation), _) => invitation.server.clone(),
+        (None, Place::Server { address }) => address,
+        (None, Place::Here) => desk.serve_here().await?,
+    };
+    let host = desk.host(&address)?;
+    let new = NewAccount {
+        handle: form.handle.trim(),
+        display_name: form.name.trim(),
+        phrase: &phrase,
+        bits,
+        log2_n: LOG2_N,
+        kit: true,
+    };
+    let (session, kit) = Session::sign_up(host.clone(), new).await?;
+    let app = opened(desk, host, session);
+    desk.door.keep_kit(kit);
+    desk.change_settings(|settings| settings.kit_kept = false)?;
+    if let Some(text) = form.invitation {
+        // The account is there whatever comes of this; the inviter hears of it when the answer arrives.
+        if let Err(error) = run(&app, Command::InvitationAccept { text }).await {
+            tracing::warn!(code = error.code(), "the invitation could not be answered");
+        }
+    }
+    Ok(())
+}
+
+/// Opens an account that exists on this device.
+pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
+    let phrase = phrase(&form.phrase)?;
+    let host = desk.host(form.address.trim())?;
+    let session = Session::sign_in(host.clone(), form.handle.trim(), &phrase).await?;
+    opened(desk, host, session);
+    Ok(())
+}
+
+/// Opens an account with its Recovery Kit and gives it a new Master Key.
+pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
+    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let host = desk.host(form.address.trim())?;
+    let new = NewKeys {
+        bits: None,
+        log2_n: LOG2_N,
+        leaked: false,
+        kit: true,
+    };
+    let (session, kit) = Session::recover(host.clone(), form.code.expose(), &phrase, new).await?;
+    opened(desk, host, session);
+    desk.door.keep_kit(kit);
+    desk.change_settings(|settings| settings.kit_kept = false)?;
+    Ok(())
+}
+
+fn opened(desk: &Arc<Desk>, host: holdfast_engine::Host, session: Session) -> Arc<App> {
+    let app = App::new(host, desk.spool());
+    app.open_with(session);
+    desk.take(app)
+}
+
+async fn run(app: &App, command: Command) -> Result<holdfast_commands::Outcome> {
+    app.run(
+        command,
+        Arc::new(holdfast_engine::ports::Silent),
+        tokio_util::sync::CancellationToken::new(),
+    )
+    .await
+}
+
+/// The name under which a kit is offered.
+pub(crate) fn kit_name(handle: &str) -> PathBuf {
+    let plain: String = handle
+        .chars()
+        .map(|letter| if letter.is_alphanumeric() || "-_.@".contains(letter) { letter } else { '-' })
+        .collect();
+    PathBuf::from(format!("Holdfast Recovery Kit {plain}.pdf"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_phrase_is_good_and_a_short_one_is_not() {
+        let door = Door::default();
+        assert!(door.new_phrase(None).is_err());
+        let text = door.make_phrase();
+        let good = judge(&Hidden::new(text));
+        assert!(good.enough && good.years > 1e9, "{} bits", good.bits);
+        assert!(door.new_phrase(None).is_ok());
+        let weak = judge(&Hidden::new(Zeroizing::new("password1".into())));
+        assert!(!weak.enough && weak.years < 1.0, "{} bits", weak.bits);
+        let empty = judge(&Hidden::new(Zeroizing::new(String::new())));
+        assert!(empty.refused.is_some());
+        door.forget();
+        assert!(door.new_phrase(None).is_err());
+    }
+
+    #[test]
+    fn names_of_kits_are_plain() {
+        assert_eq!(kit_name("a/../b"), PathBuf::from("Holdfast Recovery Kit a-..-b.pdf"));
+    }
+}

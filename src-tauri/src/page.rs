@@ -1,0 +1,100 @@
+//! The one web view: its window, where it may go, and a new process for it whenever secrets come or go.
+//!
+//! What a page has held stays in the memory of its process for as long as that lives. So the page that took the Master Key, and
+//! the page that showed secrets, end together with their process: at unlock and at lock the web process is ended and
+//! the same address loaded into a new one.
+
+use std::sync::Arc;
+
+use tauri::webview::NewWindowResponse;
+use tauri::{App, AppHandle, DragDropEvent, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
+
+use crate::desk::Desk;
+
+/// The window's label; capabilities name it.
+pub(crate) const MAIN: &str = "main";
+
+/// Opens the window.
+pub(crate) fn open(app: &App) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
+        .title("Holdfast")
+        .inner_size(1180.0, 780.0)
+        .min_inner_size(560.0, 420.0)
+        .devtools(cfg!(debug_assertions))
+        .on_navigation(|url| is_ours(url.scheme(), url.host_str(), url.port()))
+        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .build()?;
+    let desk = Arc::clone(app.state::<Arc<Desk>>().inner());
+    window.on_window_event(move |event| match event {
+        WindowEvent::DragDrop(DragDropEvent::Enter { .. }) => desk.hover(true),
+        WindowEvent::DragDrop(DragDropEvent::Leave) => desk.hover(false),
+        WindowEvent::DragDrop(DragDropEvent::Drop { paths, .. }) => desk.dropped(paths.clone()),
+        _ => {}
+    });
+    Ok(())
+}
+
+/// Our own page and nothing else; while developing, the page of the tool that rebuilds it.
+fn is_ours(scheme: &str, host: Option<&str>, port: Option<u16>) -> bool {
+    match scheme {
+        "tauri" => host == Some("localhost"),
+        // What Tauri's own scheme is called where a web view has no others.
+        "http" | "https" if cfg!(any(windows, target_os = "android")) => host == Some("tauri.localhost"),
+        "http" => cfg!(dev) && host == Some("127.0.0.1") && port == Some(5173),
+        _ => false,
+    }
+}
+
+/// Ends the page with its process, and opens it again in a new one.
+pub(crate) fn renew(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(MAIN)
+        && let Err(error) = renew_in(&window)
+    {
+        tracing::warn!(%error, "the page could not be opened anew");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn renew_in(window: &WebviewWindow) -> tauri::Result<()> {
+    window.with_webview(|view| {
+        use webkit2gtk::WebViewExt;
+        let view = view.inner();
+        view.terminate_web_process();
+        view.load_uri("tauri://localhost/");
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn renew_in(window: &WebviewWindow) -> tauri::Result<()> {
+    window.reload()
+}
+
+/// Shows the window and brings it to the front.
+pub(crate) fn show(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(MAIN) {
+        let _ = window.show();
+        let _ = window.unminimize();
+        let _ = window.set_focus();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_goes_nowhere_else() {
+        assert!(is_ours("tauri", Some("localhost"), None));
+        for (scheme, host) in [
+            ("https", "example.org"),
+            ("http", "localhost"),
+            ("http", "ipc.localhost"),
+            ("file", ""),
+            ("data", ""),
+            ("javascript", ""),
+            ("tauri", "example.org"),
+        ] {
+            assert!(!is_ours(scheme, Some(host), None), "{scheme}://{host}");
+        }
+    }
+}

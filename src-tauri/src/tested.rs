@@ -1,0 +1,45 @@
+//! The tests' hands (feature `e2e`, never in a release): the page comes from a folder, so that a change of it does not need the
+//! program linked again; files are dropped without a hand that drags.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tauri::utils::assets::{AssetKey, AssetsIter, CspHash};
+use tauri::{Assets, Context, State, Wry};
+
+use crate::desk::Desk;
+
+/// Takes the page from the folder that HOLDFAST_E2E_UI names, if it is set.
+pub(crate) fn with_page_from_disk(mut context: Context<Wry>) -> Context<Wry> {
+    if let Some(folder) = std::env::var_os("HOLDFAST_E2E_UI") {
+        context.set_assets(Box::new(Folder(folder.into())));
+    }
+    context
+}
+
+struct Folder(PathBuf);
+
+impl Assets<Wry> for Folder {
+    fn get(&self, key: &AssetKey) -> Option<Cow<'_, [u8]>> {
+        let path = self.0.join(key.as_ref().trim_start_matches('/'));
+        std::fs::read(path).ok().map(Cow::Owned)
+    }
+
+    fn iter(&self) -> Box<AssetsIter<'_>> {
+        Box::new(std::iter::empty())
+    }
+
+    fn csp_hashes(&self, _: &AssetKey) -> Box<dyn Iterator<Item = CspHash<'_>> + '_> {
+        // Nothing in the page is inline.
+        Box::new(std::iter::empty())
+    }
+}
+
+/// Drops files on the window, as its own event does.
+#[tauri::command]
+pub(crate) async fn drop_files(desk: State<'_, Arc<Desk>>, paths: Vec<PathBuf>) -> Result<(), ()> {
+    desk.hover(true);
+    desk.dropped(paths);
+    Ok(())
+}

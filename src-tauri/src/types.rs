@@ -1,0 +1,289 @@
+//! What crosses between the page and Rust besides the commands and views of `holdfast-commands`. TypeScript is generated from here.
+
+use holdfast_commands::{Ending, Outcome};
+use holdfast_commands::types::Step;
+use holdfast_commands::view::ErrorView;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+pub use crate::settings::{Settings, Theme};
+
+/// How far the program is, from the page's point of view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Nobody has an account here.
+    New,
+    /// There is an account, and no key in memory.
+    Locked,
+    /// Keys are in memory.
+    Unlocked,
+}
+
+/// Where an account lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ServerLook {
+    /// Its address.
+    pub address: String,
+    /// Whether it is the one inside this program.
+    pub built_in: bool,
+}
+
+/// What the page has to know before it shows anything.
+#[derive(Clone, Serialize, TS)]
+pub struct Look {
+    /// How far the program is.
+    pub phase: Phase,
+    /// Who has the account.
+    pub handle: Option<String>,
+    /// Where it lives.
+    pub server: Option<ServerLook>,
+    /// A Recovery Kit was made just now and waits to be written.
+    pub kit_waits: bool,
+    /// The Recovery Kit is not kept yet.
+    pub kit_due: bool,
+    /// What went wrong at the start.
+    pub trouble: Option<ErrorView>,
+    /// The program's version.
+    pub version: String,
+    /// What a person set for this computer.
+    pub settings: Settings,
+}
+
+/// Where a new account is to live.
+#[derive(Clone, Deserialize, TS)]
+#[serde(tag = "where", rename_all = "kebab-case")]
+pub enum Place {
+    /// The server inside this program.
+    Here,
+    /// A server with this address.
+    Server {
+        /// Scheme, host and port.
+        address: String,
+    },
+}
+
+/// A server that answered.
+#[derive(Clone, Serialize, TS)]
+pub struct ServerCheck {
+    /// Scheme, host and port.
+    pub address: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What an invitation says, before anything is sent.
+#[derive(Clone, Serialize, TS)]
+pub struct InvitationLook {
+    /// The server it is for.
+    pub server: String,
+    /// Who invites: the six words.
+    pub inviter_words: String,
+}
+
+/// How good a phrase of one's own is.
+#[derive(Clone, Serialize, TS)]
+pub struct Judgement {
+    /// Bits of guessing it withstands.
+    pub bits: u32,
+    /// How many are needed.
+    pub floor: u32,
+    /// Whether it will be taken.
+    pub enough: bool,
+    /// Why it can't be used at all.
+    pub refused: Option<String>,
+    /// How long a skilled attacker with the server's data would take, in years (below one: a fraction).
+    pub years: f64,
+}
+
+/// A new account.
+#[derive(Deserialize, TS)]
+pub struct NewAccountForm {
+    /// Where it is to live.
+    pub place: Place,
+    /// What the person signs in with.
+    pub handle: String,
+    /// The name people know the person by.
+    pub name: String,
+    /// The own phrase; the generated one if absent.
+    #[ts(type = "string | null")]
+    pub phrase: Option<holdfast_commands::Hidden>,
+    /// Size of the key pair.
+    pub bits: u32,
+    /// An invitation to answer.
+    #[ts(type = "string | null")]
+    pub invitation: Option<holdfast_commands::Hidden>,
+}
+
+/// An account that exists, on a device that doesn't know it.
+#[derive(Deserialize, TS)]
+pub struct SignInForm {
+    /// The server's address.
+    pub address: String,
+    /// What the person signs in with.
+    pub handle: String,
+    /// The Master Key.
+    #[ts(type = "string")]
+    pub phrase: holdfast_commands::Hidden,
+}
+
+/// An account whose Master Key is lost, and its Recovery Kit.
+#[derive(Deserialize, TS)]
+pub struct RecoverForm {
+    /// The server's address.
+    pub address: String,
+    /// The kit's 24 words.
+    #[ts(type = "string")]
+    pub code: holdfast_commands::Hidden,
+    /// The new Master Key; the generated one if absent.
+    #[ts(type = "string | null")]
+    pub phrase: Option<holdfast_commands::Hidden>,
+}
+
+/// What the page asks for when it wants files; the person chooses them in the system's own dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pick {
+    /// Files to read.
+    Files,
+    /// A folder to read.
+    Folder,
+    /// A folder to write into.
+    Target,
+}
+
+/// Files that a person chose. The page knows them by number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Picked {
+    /// The number.
+    pub pick: u32,
+    /// What they are called, without their folders.
+    pub names: Vec<String>,
+}
+
+/// Work that takes its time.
+#[derive(Clone, Deserialize, TS)]
+#[serde(tag = "job", rename_all = "kebab-case")]
+pub enum JobRequest {
+    /// Files become a new item or a new version of one.
+    Upload {
+        /// The project's id.
+        project: String,
+        /// Dataset, model, task or artifact.
+        #[ts(as = "holdfast_commands::types::ItemKind")]
+        kind: holdfast_protocol::item::ItemKind,
+        /// The item's name.
+        name: String,
+        /// What to say about this version.
+        note: String,
+        /// Files that were picked or dropped.
+        pick: u32,
+    },
+    /// A version's files are written into a folder.
+    Download {
+        /// The project's id.
+        project: String,
+        /// Dataset, model, task or artifact.
+        #[ts(as = "holdfast_commands::types::ItemKind")]
+        kind: holdfast_protocol::item::ItemKind,
+        /// The item's id.
+        item: String,
+        /// What to call it on the screen.
+        name: String,
+        /// The version's id; the newest if absent.
+        version: Option<String>,
+        /// The folder that was picked.
+        pick: u32,
+    },
+}
+
+/// How a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// At work.
+    Running,
+    /// Stopped by a person, or by locking; it goes on where it was.
+    Paused,
+    /// All of it is done, or all that could be.
+    Done,
+    /// It failed; trying again goes on where it was.
+    Failed,
+}
+
+/// What a verb answered.
+#[derive(Clone, Serialize, TS)]
+pub struct Answered {
+    /// How it ended.
+    pub ending: Ending,
+    /// The view that belongs to the verb.
+    #[ts(type = "unknown")]
+    pub value: serde_json::Value,
+}
+
+impl From<Outcome> for Answered {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            ending: outcome.ending,
+            value: outcome.value,
+        }
+    }
+}
+
+/// A job, as the dock shows it.
+#[derive(Clone, Serialize, TS)]
+pub struct JobView {
+    /// Its number.
+    pub id: u32,
+    /// Whether files come (a download) or go (an upload).
+    pub download: bool,
+    /// The project's id.
+    pub project: String,
+    /// What is moved.
+    pub name: String,
+    /// How it is.
+    pub state: JobState,
+    /// How far it is.
+    pub step: Option<Step>,
+    /// Bytes a second over the last ten seconds; absent until it can be told.
+    pub rate: Option<u64>,
+    /// Seconds left; absent until it can be told.
+    pub left: Option<u64>,
+    /// How it ended.
+    pub outcome: Option<Answered>,
+    /// Why it failed.
+    pub error: Option<ErrorView>,
+}
+
+/// What Rust tells the page by itself.
+#[derive(Clone, Serialize, TS)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A job moved.
+    Job {
+        /// How it is now.
+        job: JobView,
+    },
+    /// Something is new in a project: look again.
+    Changed {
+        /// Its id.
+        space: String,
+    },
+    /// Files hang over the window, or no longer.
+    Hover {
+        /// Whether they do.
+        over: bool,
+    },
+    /// Files were dropped on the window.
+    Dropped {
+        /// They.
+        files: Picked,
+    },
+    /// The clipboard was cleared.
+    ClipboardCleared,
+    /// Locking comes in that many seconds unless somebody moves.
+    LockingSoon {
+        /// Seconds.
+        seconds: u32,
+    },
+}

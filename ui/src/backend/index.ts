@@ -1,0 +1,110 @@
+// The one room that speaks to Rust. Everything the page can ask for has a name and types here.
+import { Channel, invoke } from "@tauri-apps/api/core";
+import type {
+  Answered,
+  Answers,
+  Command,
+  Ending,
+  Event,
+  InvitationLook,
+  JobRequest,
+  JobView,
+  Judgement,
+  Look,
+  NewAccountForm,
+  Pick,
+  Picked,
+  RecoverForm,
+  ServerCheck,
+  Settings,
+  SignInForm,
+} from "../generated/types";
+
+/** What went wrong, as Rust says it: a stable code, a sentence, a next step. */
+export class Trouble extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly next: string,
+  ) {
+    super(message);
+    this.name = "Trouble";
+  }
+
+  /** Whatever was thrown, as a Trouble. */
+  static from(thrown: unknown): Trouble {
+    if (thrown instanceof Trouble) return thrown;
+    if (typeof thrown === "object" && thrown !== null && "code" in thrown && "message" in thrown) {
+      const known = thrown as { code: unknown; message: unknown; next?: unknown };
+      return new Trouble(String(known.code), String(known.message), String(known.next ?? ""));
+    }
+    return new Trouble("internal", String(thrown), "");
+  }
+}
+
+async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
+  try {
+    return await invoke<T>(command, args);
+  } catch (thrown) {
+    throw Trouble.from(thrown);
+  }
+}
+
+export type Verb = Command["verb"];
+// Every verb has its answer; a verb without one does not compile.
+type Unanswered = Exclude<Verb, keyof Answers>;
+const everyVerbIsAnswered: [Unanswered] extends [never] ? true : Unanswered = true;
+void everyVerbIsAnswered;
+
+/** What a command is answered. */
+export type AnswerTo<C extends Command> = Answers[C["verb"]];
+
+/** Runs a verb and gives its view. */
+export async function ask<const C extends Command>(command: C): Promise<AnswerTo<C>> {
+  return (await askWhole(command)).value;
+}
+
+/** Runs a verb; also says how it ended. */
+export async function askWhole<const C extends Command>(command: C): Promise<{ ending: Ending; value: AnswerTo<C> }> {
+  const answered = await call<Answered>("run", { command });
+  return { ending: answered.ending, value: answered.value as AnswerTo<C> };
+}
+
+/** Hears of what happens until the page ends. */
+export async function watch(hear: (event: Event) => void): Promise<void> {
+  const events = new Channel<Event>();
+  events.onmessage = hear;
+  await call("watch", { events });
+}
+
+export const rust = {
+  look: () => call<Look>("look"),
+  alive: () => call<void>("alive"),
+  setSettings: (settings: Settings) => call<Settings>("set_settings", { settings }),
+  copyText: (text: string) => call<void>("copy_text", { text }),
+
+  makePhrase: () => call<string>("make_phrase"),
+  judgePhrase: (phrase: string) => call<Judgement>("judge_phrase", { phrase }),
+  checkServer: (address: string) => call<ServerCheck>("check_server", { address }),
+  lookAtInvitation: (text: string) => call<InvitationLook>("look_at_invitation", { text }),
+  signUp: (form: NewAccountForm) => call<void>("sign_up", { form }),
+  signIn: (form: SignInForm) => call<void>("sign_in", { form }),
+  recover: (form: RecoverForm) => call<void>("recover", { form }),
+  saveKit: () => call<string | null>("save_kit"),
+  kitQuestion: () => call<[number, number]>("kit_question"),
+  kitAnswer: (words: [string, string]) => call<boolean>("kit_answer", { words }),
+  kitKept: () => call<void>("kit_kept"),
+  enter: (firstProject: string | null) => call<void>("enter", { firstProject }),
+  unlock: (phrase: string) => call<void>("unlock", { phrase }),
+  lock: () => call<void>("lock"),
+
+  copyField: (project: string | null, name: string, field: string) =>
+    call<number>("copy_field", { project, name, field }),
+  newKit: () => call<string | null>("new_kit"),
+  pick: (what: Pick) => call<Picked | null>("pick", { what }),
+  startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
+  jobs: () => call<JobView[]>("jobs"),
+  pauseJob: (id: number) => call<void>("pause_job", { id }),
+  resumeJob: (id: number) => call<JobView>("resume_job", { id }),
+  giveUpJob: (id: number) => call<void>("give_up_job", { id }),
+};

@@ -1,0 +1,1259 @@
+// Generated from Rust by `cargo xtask gen`. Change it there.
+
+export type Role = "owner" | "contributor" | "reader";
+
+export type ItemKind = "dataset" | "model" | "task" | "artifact" | "secret" | "note" | "person" | "space-head" | "invitation" | "profile";
+
+export type SecretType = "git" | "aws" | "credentials" | "api-key" | "ssh" | "database" | "certificate" | "env" | "note";
+
+export type PinState = "not-checked" | "checked" | "changed";
+
+export type Stage = "keys" | "reading" | "sending" | "receiving" | "checking" | "committing" | "rewrapping";
+
+export type Step = { 
+/**
+ * The stage.
+ */
+stage: Stage, 
+/**
+ * Bytes (or things, where there are no bytes) done.
+ */
+done: number, 
+/**
+ * Of how many.
+ */
+total: number, 
+/**
+ * Files done.
+ */
+files: number, 
+/**
+ * Of how many.
+ */
+files_total: number, };
+
+export type FieldInput = { 
+/**
+ * For example `token`.
+ */
+name: string, 
+/**
+ * The value.
+ */
+value: string, };
+
+export type Command = { "verb": "status" } | { "verb": "whoami" } | { "verb": "words", 
+/**
+ * Whose; one's own if absent.
+ */
+handle: string | null, } | { "verb": "verify", 
+/**
+ * Whose.
+ */
+handle: string, 
+/**
+ * What was told.
+ */
+words: string, } | { "verb": "key-change", 
+/**
+ * The new Master Key.
+ */
+phrase: string, 
+/**
+ * Modulus size; as before if absent.
+ */
+bits: number | null, 
+/**
+ * Cost of a guess.
+ */
+log2_n: number, 
+/**
+ * Somebody may have the old one.
+ */
+leaked: boolean, 
+/**
+ * Where to write a new Recovery Kit.
+ */
+kit: string | null, } | { "verb": "kit-new", 
+/**
+ * The PDF to write.
+ */
+out: string, } | { "verb": "kit-test", 
+/**
+ * The 24 words.
+ */
+code: string, } | { "verb": "device-list" } | { "verb": "device-remove", 
+/**
+ * Its id, or the beginning of it.
+ */
+device: string, } | { "verb": "project-create", 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Not encrypted.
+ */
+standard: boolean, } | { "verb": "project-list" } | { "verb": "project-show", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-rename", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * The new name.
+ */
+name: string, } | { "verb": "project-delete", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-restore", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-purge", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-share", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * Who.
+ */
+handle: string, 
+/**
+ * As what.
+ */
+role: Role, } | { "verb": "project-invite", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * The handle he is expected to take.
+ */
+address: string, 
+/**
+ * As what.
+ */
+role: Role, } | { "verb": "invitation-accept", 
+/**
+ * Its text.
+ */
+text: string, } | { "verb": "project-members", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-remove", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * Who.
+ */
+handle: string, } | { "verb": "project-leave", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "project-activity", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "upload", 
+/**
+ * Dataset, model, task or artifact.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * The item's name.
+ */
+name: string, 
+/**
+ * What to say about this version.
+ */
+note: string, 
+/**
+ * Files and folders.
+ */
+paths: Array<string>, } | { "verb": "item-list", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, } | { "verb": "item-show", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, } | { "verb": "item-versions", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, } | { "verb": "download", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * Number or id; the newest if absent.
+ */
+version: string | null, 
+/**
+ * The folder to write.
+ */
+to: string, } | { "verb": "item-rename", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * The new name.
+ */
+name: string, } | { "verb": "item-delete", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, } | { "verb": "item-restore", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, } | { "verb": "secret-add", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Its type.
+ */
+secret_type: SecretType, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * About it.
+ */
+note: string, 
+/**
+ * Names and values.
+ */
+fields: Array<FieldInput>, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+expires_ms: number | null, } | { "verb": "secret-list", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, } | { "verb": "secret-show", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, 
+/**
+ * With its values.
+ */
+reveal: boolean, } | { "verb": "secret-edit", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, 
+/**
+ * Fields to set; the others stay.
+ */
+fields: Array<FieldInput>, 
+/**
+ * Fields to take away.
+ */
+remove: Array<string>, 
+/**
+ * The version that was seen before the edit, by id; the newest if absent.
+ */
+seen: string | null, } | { "verb": "secret-history", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, } | { "verb": "secret-move", 
+/**
+ * From where; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, 
+/**
+ * To which project.
+ */
+to: string, } | { "verb": "secret-remove", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, };
+
+export type Ending = "done" | "partial" | "conflict";
+
+export type StatusView = { 
+/**
+ * Whether keys are in memory.
+ */
+unlocked: boolean, 
+/**
+ * Who it belongs to.
+ */
+handle: string | null, 
+/**
+ * The server's address.
+ */
+server: string | null, 
+/**
+ * Whether the server answers.
+ */
+online: boolean, };
+
+export type WhoamiView = { 
+/**
+ * What he signs in with.
+ */
+handle: string, 
+/**
+ * The name people know him by.
+ */
+name: string | null, 
+/**
+ * Id of the principal.
+ */
+id: string, 
+/**
+ * The server's address.
+ */
+server: string, 
+/**
+ * Modulus size of the key pair.
+ */
+bits: number, 
+/**
+ * His six words.
+ */
+words: string, 
+/**
+ * Key changes so far.
+ */
+key_changes: number, };
+
+export type WordsView = { 
+/**
+ * Whose.
+ */
+handle: string, 
+/**
+ * Six words.
+ */
+words: string, 
+/**
+ * How sure this user is of them.
+ */
+checked: CheckedView, };
+
+export type CheckedView = { 
+/**
+ * Not checked, checked, or changed since.
+ */
+state: PinState, 
+/**
+ * Since when, milliseconds since 1970-01-01 UTC.
+ */
+since_ms: number, };
+
+export type ProjectView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Whether the server can read it (false) or not (true).
+ */
+encrypted: boolean, 
+/**
+ * What the user may do.
+ */
+role: Role | null, 
+/**
+ * How many people are in.
+ */
+members: number, 
+/**
+ * Bytes on the server, padding included.
+ */
+bytes: number, 
+/**
+ * Last change, milliseconds since 1970-01-01 UTC, by its author's clock.
+ */
+changed_ms: number, 
+/**
+ * Whether it is in the trash.
+ */
+trashed: boolean, 
+/**
+ * Whether the server was asked just now.
+ */
+fresh: boolean, };
+
+export type ProjectDetail = { 
+/**
+ * In short.
+ */
+project: ProjectView, 
+/**
+ * How many items of each kind.
+ */
+items: Array<KindCount>, 
+/**
+ * Who is in.
+ */
+people: Array<MemberView>, 
+/**
+ * The epoch of its key: how often the key was renewed.
+ */
+key_epoch: number, };
+
+export type KindCount = { 
+/**
+ * The kind.
+ */
+kind: ItemKind, 
+/**
+ * How many, without those in the trash.
+ */
+count: number, };
+
+export type MemberView = { 
+/**
+ * Who.
+ */
+handle: string, 
+/**
+ * What he may do.
+ */
+role: Role, 
+/**
+ * `user` or `node`.
+ */
+kind: string, 
+/**
+ * How sure this user is of his keys.
+ */
+checked: PinState, 
+/**
+ * Since when that is so, milliseconds since 1970-01-01 UTC.
+ */
+checked_ms: number, 
+/**
+ * When he came in.
+ */
+since_ms: number, 
+/**
+ * His six words.
+ */
+words: string, 
+/**
+ * Whether it is the user himself.
+ */
+me: boolean, };
+
+export type ShareView = { 
+/**
+ * With whom.
+ */
+handle: string, 
+/**
+ * As what.
+ */
+role: Role, 
+/**
+ * How sure this user is of her keys.
+ */
+checked: PinState, 
+/**
+ * Her six words.
+ */
+words: string, };
+
+export type InvitationView = { 
+/**
+ * To be told to the newcomer, not by way of the server.
+ */
+invitation: string, 
+/**
+ * The handle he is expected to take.
+ */
+handle: string, 
+/**
+ * When it ends, milliseconds since 1970-01-01 UTC.
+ */
+expires_ms: number, };
+
+export type WaitingView = { 
+/**
+ * The handle.
+ */
+handle: string, 
+/**
+ * As what.
+ */
+role: Role, 
+/**
+ * When the invitation ends.
+ */
+expires_ms: number, };
+
+export type RemovedView = { 
+/**
+ * Who is out.
+ */
+handle: string, 
+/**
+ * What he could open.
+ */
+could_open: Array<ItemName>, 
+/**
+ * Secrets to change where they come from.
+ */
+change_secrets: Array<string>, 
+/**
+ * Whether new keys protect everything from now on.
+ */
+new_key: boolean, };
+
+export type ItemName = { 
+/**
+ * The kind.
+ */
+kind: ItemKind, 
+/**
+ * The name.
+ */
+name: string, };
+
+export type ActivityView = { 
+/**
+ * Number of the log entry.
+ */
+seq: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC, by the author's clock.
+ */
+time_ms: number, 
+/**
+ * Who.
+ */
+who: string, 
+/**
+ * What, as a stable word.
+ */
+what: string, 
+/**
+ * What, as a sentence.
+ */
+text: string, };
+
+export type UploadView = { 
+/**
+ * The item.
+ */
+id: string, 
+/**
+ * Number of the new version.
+ */
+version: number, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Bytes that were sent.
+ */
+bytes_sent: number, 
+/**
+ * Pieces that were there already.
+ */
+chunks_reused: number, 
+/**
+ * What was left out.
+ */
+skipped: Array<SkippedView>, };
+
+export type SkippedView = { 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * Why.
+ */
+reason: string, };
+
+export type DownloadView = { 
+/**
+ * Files written.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * What was left out.
+ */
+skipped: Array<SkippedView>, };
+
+export type ItemView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its kind.
+ */
+kind: ItemKind, 
+/**
+ * How many versions it has.
+ */
+versions: number, 
+/**
+ * Files in the newest.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Last change, milliseconds since 1970-01-01 UTC.
+ */
+changed_ms: number, 
+/**
+ * Who changed it.
+ */
+changed_by: string, 
+/**
+ * Whether it is in the trash.
+ */
+trashed: boolean, };
+
+export type VersionView = { 
+/**
+ * 1 is the oldest.
+ */
+version: number, 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Who made it.
+ */
+author: string, 
+/**
+ * When, milliseconds since 1970-01-01 UTC.
+ */
+created_ms: number, 
+/**
+ * What he said about it.
+ */
+note: string, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+export type SecretView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its type; `project-key` for the key of a project.
+ */
+type: string, 
+/**
+ * Last change, milliseconds since 1970-01-01 UTC.
+ */
+changed: number, 
+/**
+ * When it stops working.
+ */
+expires_ms: number | null, };
+
+export type SecretDetail = { 
+/**
+ * In short.
+ */
+secret: SecretView, 
+/**
+ * About it.
+ */
+note: string, 
+/**
+ * Its fields; values only when they were asked for.
+ */
+fields: Array<FieldView>, 
+/**
+ * The newest version's id.
+ */
+version: string, };
+
+export type FieldView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its value, if it was asked for.
+ */
+value?: string, };
+
+export type EditView = { 
+/**
+ * The secret.
+ */
+id: string, 
+/**
+ * Somebody else changed it at the same time; both versions are kept.
+ */
+conflict: boolean, };
+
+export type IdView = { 
+/**
+ * The id.
+ */
+id: string, 
+/**
+ * The name.
+ */
+name: string, };
+
+export type PurgedView = { 
+/**
+ * Names.
+ */
+items: Array<string>, 
+/**
+ * Bytes given back.
+ */
+bytes: number, };
+
+export type DeviceView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * First sign-in, milliseconds since 1970-01-01 UTC.
+ */
+created_ms: number, 
+/**
+ * Last seen, milliseconds since 1970-01-01 UTC.
+ */
+seen_ms: number, 
+/**
+ * Whether it is this one.
+ */
+current: boolean, };
+
+export type KeyChangeView = { 
+/**
+ * Modulus size now.
+ */
+bits: number, 
+/**
+ * Spaces that know the new keys already.
+ */
+spaces: number, 
+/**
+ * The new words.
+ */
+words: string, 
+/**
+ * Where the new Recovery Kit is.
+ */
+kit: string | null, };
+
+export type KitView = { 
+/**
+ * Where.
+ */
+path: string, };
+
+export type DoneView = { 
+/**
+ * Always true.
+ */
+done: boolean, };
+
+export type ErrorView = { 
+/**
+ * Stable code.
+ */
+code: string, 
+/**
+ * A sentence.
+ */
+message: string, 
+/**
+ * What to do next.
+ */
+next: string, };
+
+export type Theme = "system" | "light" | "dark";
+
+export type Settings = { 
+/**
+ * Light or dark.
+ */
+theme: Theme, 
+/**
+ * Percent.
+ */
+zoom: number, 
+/**
+ * Minutes without a hand on mouse or keyboard after which it locks; 0 is never.
+ */
+auto_lock_minutes: number, 
+/**
+ * Lock when the computer sleeps or its screen locks.
+ */
+lock_with_system: boolean, 
+/**
+ * Seconds after which a copied secret leaves the clipboard.
+ */
+clipboard_seconds: number, 
+/**
+ * The Recovery Kit is kept, or the person said it need not be.
+ */
+kit_kept: boolean, 
+/**
+ * The port of the server inside this program; absent while it is not used.
+ */
+here_port: number | null, };
+
+export type Phase = "new" | "locked" | "unlocked";
+
+export type ServerLook = { 
+/**
+ * Its address.
+ */
+address: string, 
+/**
+ * Whether it is the one inside this program.
+ */
+built_in: boolean, };
+
+export type Look = { 
+/**
+ * How far the program is.
+ */
+phase: Phase, 
+/**
+ * Who has the account.
+ */
+handle: string | null, 
+/**
+ * Where it lives.
+ */
+server: ServerLook | null, 
+/**
+ * A Recovery Kit was made just now and waits to be written.
+ */
+kit_waits: boolean, 
+/**
+ * The Recovery Kit is not kept yet.
+ */
+kit_due: boolean, 
+/**
+ * What went wrong at the start.
+ */
+trouble: ErrorView | null, 
+/**
+ * The program's version.
+ */
+version: string, 
+/**
+ * What a person set for this computer.
+ */
+settings: Settings, };
+
+export type Place = { "where": "here" } | { "where": "server", 
+/**
+ * Scheme, host and port.
+ */
+address: string, };
+
+export type ServerCheck = { 
+/**
+ * Scheme, host and port.
+ */
+address: string, 
+/**
+ * Its version.
+ */
+version: string, };
+
+export type InvitationLook = { 
+/**
+ * The server it is for.
+ */
+server: string, 
+/**
+ * Who invites: the six words.
+ */
+inviter_words: string, };
+
+export type Judgement = { 
+/**
+ * Bits of guessing it withstands.
+ */
+bits: number, 
+/**
+ * How many are needed.
+ */
+floor: number, 
+/**
+ * Whether it will be taken.
+ */
+enough: boolean, 
+/**
+ * Why it can't be used at all.
+ */
+refused: string | null, 
+/**
+ * How long a skilled attacker with the server's data would take, in years (below one: a fraction).
+ */
+years: number, };
+
+export type NewAccountForm = { 
+/**
+ * Where it is to live.
+ */
+place: Place, 
+/**
+ * What the person signs in with.
+ */
+handle: string, 
+/**
+ * The name people know the person by.
+ */
+name: string, 
+/**
+ * The own phrase; the generated one if absent.
+ */
+phrase: string | null, 
+/**
+ * Size of the key pair.
+ */
+bits: number, 
+/**
+ * An invitation to answer.
+ */
+invitation: string | null, };
+
+export type SignInForm = { 
+/**
+ * The server's address.
+ */
+address: string, 
+/**
+ * What the person signs in with.
+ */
+handle: string, 
+/**
+ * The Master Key.
+ */
+phrase: string, };
+
+export type RecoverForm = { 
+/**
+ * The server's address.
+ */
+address: string, 
+/**
+ * The kit's 24 words.
+ */
+code: string, 
+/**
+ * The new Master Key; the generated one if absent.
+ */
+phrase: string | null, };
+
+export type Pick = "files" | "folder" | "target";
+
+export type Picked = { 
+/**
+ * The number.
+ */
+pick: number, 
+/**
+ * What they are called, without their folders.
+ */
+names: Array<string>, };
+
+export type JobRequest = { "job": "upload", 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * Dataset, model, task or artifact.
+ */
+kind: ItemKind, 
+/**
+ * The item's name.
+ */
+name: string, 
+/**
+ * What to say about this version.
+ */
+note: string, 
+/**
+ * Files that were picked or dropped.
+ */
+pick: number, } | { "job": "download", 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * Dataset, model, task or artifact.
+ */
+kind: ItemKind, 
+/**
+ * The item's id.
+ */
+item: string, 
+/**
+ * What to call it on the screen.
+ */
+name: string, 
+/**
+ * The version's id; the newest if absent.
+ */
+version: string | null, 
+/**
+ * The folder that was picked.
+ */
+pick: number, };
+
+export type JobState = "running" | "paused" | "done" | "failed";
+
+export type Answered = { 
+/**
+ * How it ended.
+ */
+ending: Ending, 
+/**
+ * The view that belongs to the verb.
+ */
+value: unknown, };
+
+export type JobView = { 
+/**
+ * Its number.
+ */
+id: number, 
+/**
+ * Whether files come (a download) or go (an upload).
+ */
+download: boolean, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * What is moved.
+ */
+name: string, 
+/**
+ * How it is.
+ */
+state: JobState, 
+/**
+ * How far it is.
+ */
+step: Step | null, 
+/**
+ * Bytes a second over the last ten seconds; absent until it can be told.
+ */
+rate: number | null, 
+/**
+ * Seconds left; absent until it can be told.
+ */
+left: number | null, 
+/**
+ * How it ended.
+ */
+outcome: Answered | null, 
+/**
+ * Why it failed.
+ */
+error: ErrorView | null, };
+
+export type Event = { "event": "job", 
+/**
+ * How it is now.
+ */
+job: JobView, } | { "event": "changed", 
+/**
+ * Its id.
+ */
+space: string, } | { "event": "hover", 
+/**
+ * Whether they do.
+ */
+over: boolean, } | { "event": "dropped", 
+/**
+ * They.
+ */
+files: Picked, } | { "event": "clipboard-cleared" } | { "event": "locking-soon", 
+/**
+ * Seconds.
+ */
+seconds: number, };
+
+export type Answers = {
+  "status": StatusView,
+  "whoami": WhoamiView,
+  "words": WordsView,
+  "verify": WordsView,
+  "key-change": KeyChangeView,
+  "kit-new": KitView,
+  "kit-test": DoneView,
+  "device-list": Array<DeviceView>,
+  "device-remove": DoneView,
+  "project-create": ProjectView,
+  "project-list": Array<ProjectView>,
+  "project-show": ProjectDetail,
+  "project-rename": IdView,
+  "project-delete": DoneView,
+  "project-restore": DoneView,
+  "project-purge": PurgedView,
+  "project-share": ShareView,
+  "project-invite": InvitationView,
+  "invitation-accept": IdView,
+  "project-members": Array<MemberView>,
+  "project-remove": RemovedView,
+  "project-leave": DoneView,
+  "project-activity": Array<ActivityView>,
+  "upload": UploadView,
+  "item-list": Array<ItemView>,
+  "item-show": ItemView,
+  "item-versions": Array<VersionView>,
+  "download": DownloadView,
+  "item-rename": IdView,
+  "item-delete": DoneView,
+  "item-restore": DoneView,
+  "secret-add": IdView,
+  "secret-list": Array<SecretView>,
+  "secret-show": SecretDetail,
+  "secret-edit": EditView,
+  "secret-history": Array<VersionView>,
+  "secret-move": IdView,
+  "secret-remove": DoneView,
+};
+

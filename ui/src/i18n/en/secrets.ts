@@ -1,0 +1,4 @@
+export const secrets = {
+  title: "Secrets",
+  cleared: "The clipboard was cleared.",
+};

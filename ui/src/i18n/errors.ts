@@ -1,0 +1,32 @@
+// Errors in the window's words. Rust's own sentences speak to people at a terminal; these replace them where they differ.
+import type { Trouble } from "../backend";
+
+interface Said {
+  message: string;
+  next: string;
+}
+
+const OTHERWISE: Record<string, Partial<Said>> = {
+  "wrong-master-key": { next: "Check Caps Lock and the keyboard layout. Nothing was sent anywhere." },
+  "weak-phrase": { next: "Add more words that don't belong together, or let Holdfast draw eight." },
+  locked: { message: "Holdfast is locked.", next: "Unlock it and do this again." },
+  "no-account": { message: "There is no account here yet.", next: "Make one, or sign in to yours." },
+  "not-found": { next: "It may have been renamed or removed. Look at the list again." },
+  ambiguous: { message: "More than one thing has this name.", next: "Rename one of them." },
+  "already-exists": { next: "Choose another name." },
+  invalid: { next: "Change it and try again." },
+  unreachable: { next: "Check the network. Nothing was lost; it can be done again." },
+  history: {
+    next: "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed.",
+  },
+  "keys-changed": {
+    next: "If they are somebody else's keys, call and compare the six security words. If they are yours, sign in again with the new Master Key.",
+  },
+  cancelled: { next: "It goes on where it was." },
+};
+
+/** A sentence and a next step for whatever went wrong. */
+export function inWords(trouble: Trouble): Said {
+  const other = OTHERWISE[trouble.code];
+  return { message: other?.message ?? trouble.message, next: other?.next ?? trouble.next };
+}

@@ -1,0 +1,19 @@
+// Every word on the screen, in one catalogue. Another language is another object of the same type.
+import { common } from "./en/common";
+import { door } from "./en/door";
+import { items } from "./en/items";
+import { people } from "./en/people";
+import { projects } from "./en/projects";
+import { secrets } from "./en/secrets";
+import { settings } from "./en/settings";
+import { transfers } from "./en/transfers";
+
+export const w = { common, door, items, people, projects, secrets, settings, transfers };
+
+const rules = new Intl.PluralRules("en");
+
+/** One of two forms by number: plural(2, "file", "files"). */
+export function plural(value: number, one: string, other: string): string {
+  const said = new Intl.NumberFormat("en").format(value);
+  return `${said} ${rules.select(value) === "one" ? one : other}`;
+}

@@ -1,0 +1,23 @@
+import { describe, expect, it, vi } from "vitest";
+
+vi.stubGlobal("document", { documentElement: { lang: "en" } });
+const { ago, byName, bytes, left, matches } = await import("./format");
+
+describe("numbers", () => {
+  it("are real bytes", () => {
+    expect([0, 999, 1000, 80_200_000_000, 999_999].map(bytes)).toEqual(["0 B", "999 B", "1 kB", "80.2 GB", "1 MB"]);
+  });
+  it("say how long in whole units", () => {
+    expect([0, 59, 61, 720, 7_200].map(left)).toEqual(["1 second", "59 seconds", "1 minute", "12 minutes", "2 hours"]);
+    expect(ago(0, 3 * 3_600_000)).toBe("3 hours ago");
+    expect(ago(5 * 86_400_000, 0)).toBe("in 5 days");
+  });
+});
+
+describe("names", () => {
+  it("sort and match as people mean it", () => {
+    expect(byName([{ name: "file 10" }, { name: "File 2" }]).map((item) => item.name)).toEqual(["File 2", "file 10"]);
+    expect(matches("Brain scans (Zürich)", "zurich SCAN")).toBe(true);
+    expect(matches("Brain scans", "brain x")).toBe(false);
+  });
+});

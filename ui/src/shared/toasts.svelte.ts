@@ -1,0 +1,24 @@
+// Short words at the edge of the window: what was done, and ten seconds to undo it. Never errors: those stay where they happened.
+
+export interface Toast {
+  id: number;
+  text: string;
+  undo?: (() => void) | undefined;
+}
+
+const SECONDS = 10;
+let last = 0;
+
+export const toasts = $state<Toast[]>([]);
+
+export function toast(text: string, undo?: () => void): void {
+  last += 1;
+  const id = last;
+  toasts.push({ id, text, undo });
+  setTimeout(() => dismiss(id), undo ? SECONDS * 1000 : 5000);
+}
+
+export function dismiss(id: number): void {
+  const place = toasts.findIndex((known) => known.id === id);
+  if (place >= 0) toasts.splice(place, 1);
+}
