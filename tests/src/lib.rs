@@ -1,5 +1,5 @@
 //! A stage for tests that use the product from outside: a real server process, people with a profile folder each, and
-//! the real `holdfast` binary in between.
+//! the real `holdfast` binary in between; and the real window, driven by its words.
 
 mod dice;
 pub mod eye;
@@ -9,6 +9,7 @@ mod relay;
 mod server;
 mod tamper;
 mod tree;
+pub mod window;
 
 pub use dice::Dice;
 pub use person::{Answer, Person};
@@ -17,6 +18,7 @@ pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};
 pub use server::Server;
 pub use tamper::{Cell, Tamper};
 pub use tree::{awkward_tree, difference, small_dataset};
+pub use window::Window;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,5 @@
+//! What people do in the real window: real backend, real server, no mocks.
+
+mod journeys {
+    mod first_run;
+}
