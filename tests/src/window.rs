@@ -225,6 +225,15 @@ impl Window {
         actions.perform().await.expect("keys");
     }
 
+    /// Presses Enter.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub async fn enter(&self) {
+        let actions = self.web.action_chain().send_keys(Key::Enter);
+        actions.perform().await.expect("keys");
+    }
+
     /// Presses a key while Control is held.
     ///
     /// # Panics

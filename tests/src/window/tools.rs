@@ -10,12 +10,12 @@ pub(super) fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("HOLDFAST_APP") {
         return path.into();
     }
-    target().join("debug").join("holdfast-app")
+    root().join("target").join("debug").join("holdfast-app")
 }
 
-/// Where things are built, and pictures go.
-pub(super) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+/// Where pictures go.
+pub(super) fn screens() -> PathBuf {
+    std::env::var_os("HOLDFAST_SCREENS").map_or_else(|| root().join("target").join("screens"), PathBuf::from)
 }
 
 fn root() -> PathBuf {

@@ -10,24 +10,28 @@ use super::Verdict;
 use crate::workspace::{Metadata, Node};
 
 /// A crate of ours and those of ours it may name as dependencies. `*` is all of them.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("holdfast-crypto", &[]),
     ("holdfast-protocol", &["crypto"]),
     ("holdfast-engine", &["protocol", "crypto"]),
     ("holdfast-device", &["engine", "protocol", "crypto"]),
     ("holdfast-commands", &["engine", "protocol", "crypto"]),
+    (
+        "holdfast-agent",
+        &["commands", "device", "engine", "protocol", "crypto"],
+    ),
     ("holdfast-server", &["protocol", "crypto"]),
     ("holdfast-node", &["engine", "device", "protocol", "crypto"]),
     ("holdfast-bridge", &["engine", "protocol", "crypto"]),
     (
         "holdfast-cli",
         &[
-            "commands", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
+            "agent", "commands", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
         ],
     ),
     (
         "holdfast-app",
-        &["commands", "device", "server", "engine", "protocol", "crypto"],
+        &["agent", "commands", "device", "server", "engine", "protocol", "crypto"],
     ),
     ("holdfast-testkit", &["*"]),
     ("holdfast-tests", &["*"]),
@@ -75,6 +79,7 @@ const STAY_OUT: [(&[&str], &[&str]); 4] = [
             "holdfast-engine",
             "holdfast-device",
             "holdfast-commands",
+            "holdfast-agent",
             "holdfast-server",
             "holdfast-node",
             "holdfast-bridge",
