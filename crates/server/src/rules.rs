@@ -29,6 +29,7 @@ pub use cleanup::Cleaned;
 pub use failure::{Failure, PACK_MISSING};
 pub use origin::Origins;
 pub use packs::Reading;
+pub(crate) use packs::part_size;
 pub use spaces::Appended;
 
 use crate::events::Events;

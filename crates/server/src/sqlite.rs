@@ -27,6 +27,9 @@ use crate::ports::{
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_begin.sql")];
 const READERS: u32 = 4;
 
+/// The `user_version` that this program's databases have.
+pub(crate) const SCHEMA: i64 = MIGRATIONS.len() as i64;
+
 /// An SQLite database.
 pub struct Sqlite {
     write: SqlitePool,
