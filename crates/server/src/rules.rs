@@ -10,6 +10,7 @@ mod cleanup;
 mod directory;
 mod failure;
 mod invitations;
+mod moving;
 mod nonces;
 mod origin;
 mod packs;
