@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 25] = [
+const CODES: [(&str, u8); 26] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -36,6 +36,7 @@ const CODES: [(&str, u8); 25] = [
     ("internal", OTHER),
     ("io", OTHER),
     ("busy", OTHER),
+    ("cannot-move", OTHER),
 ];
 
 /// What a failure with this code ends with.
@@ -98,6 +99,7 @@ mod tests {
             (Error::History(text()), 21),
             (Error::KeysChanged(text()), 21),
             (Error::Conflict(text()), 22),
+            (Error::CannotMove(text()), 1),
             (Error::Unreachable(text()), 30),
             (
                 Error::Server {

@@ -4,20 +4,27 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use holdfast_crypto::Phrase;
-use holdfast_engine::ports::Progress;
-use holdfast_engine::{Account, Error, Host, Result, Session};
+use holdfast_engine::ports::{Progress, Transport};
+use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
+use crate::doctor;
 use crate::run;
 use crate::view::{Ending, Outcome};
 
+/// Makes the way to another server's address.
+pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
+
 /// A profile on its machine.
 pub struct App {
-    host: Host,
+    host: RwLock<Host>,
     spool: PathBuf,
     session: RwLock<Option<Arc<Session>>>,
+    connect: Option<Connect>,
+    /// Read by every command, written by a move to another server: nothing else runs meanwhile.
+    moving: tokio::sync::RwLock<()>,
 }
 
 impl App {
@@ -25,16 +32,66 @@ impl App {
     #[must_use]
     pub fn new(host: Host, spool: PathBuf) -> Self {
         Self {
-            host,
+            host: RwLock::new(host),
             spool,
             session: RwLock::new(None),
+            connect: None,
+            moving: tokio::sync::RwLock::new(()),
         }
     }
 
-    /// The machine.
+    /// The same, and able to move to another server's address.
     #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.host
+    pub fn connecting_with(mut self, connect: Connect) -> Self {
+        self.connect = Some(connect);
+        self
+    }
+
+    /// The machine; after a move with the way to the new server.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        self.host
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Moves to the server at the other end. Nothing else may run meanwhile; afterwards everything goes to the new server.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when other commands are running; see [`Session::relocate`].
+    pub async fn relocate(
+        &self,
+        to: Arc<dyn Transport>,
+        leave_behind: bool,
+        progress: &Arc<dyn Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Relocated> {
+        let _alone = self.moving.try_write().map_err(|_| {
+            Error::Conflict("Other commands of this profile are running. Let them end, then move.".into())
+        })?;
+        let session = self.session().await?;
+        let (moved, done) = session.relocate(to.clone(), leave_behind, progress, cancel).await?;
+        self.host
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .transport = to;
+        // Locked in the meantime: then it stays locked.
+        let mut kept = self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.is_some() {
+            *kept = Some(Arc::new(moved));
+        }
+        Ok(done)
+    }
+
+    pub(crate) fn connect(&self, address: &str) -> Result<Arc<dyn Transport>> {
+        let connect = self.connect.as_ref();
+        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address)
+    }
+
+    /// What a doctor sees of the account, of what waits to be sent, and of the server. Needs no key.
+    pub async fn doctor(&self) -> Vec<Finding> {
+        doctor::examine(&self.host(), &self.spool).await
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -51,7 +108,7 @@ impl App {
     /// # Errors
     /// [`Error::WrongMasterKey`], [`Error::NoAccount`].
     pub async fn unlock(&self, phrase: &Phrase) -> Result<()> {
-        let session = Session::unlock(self.host.clone(), phrase).await?;
+        let session = Session::unlock(self.host(), phrase).await?;
         self.open_with(session);
         Ok(())
     }
@@ -82,7 +139,7 @@ impl App {
             .clone();
         match session {
             Some(session) => Ok(session),
-            None if Account::load(self.host.store.as_ref()).await?.is_none() => Err(Error::NoAccount),
+            None if Account::load(self.host().store.as_ref()).await?.is_none() => Err(Error::NoAccount),
             None => Err(Error::Locked),
         }
     }
@@ -114,6 +171,13 @@ impl App {
         progress: Arc<dyn Progress>,
         cancel: CancellationToken,
     ) -> Result<Outcome> {
+        let alone = matches!(command, Command::Relocate { .. } | Command::Status);
+        let _together = match alone {
+            true => None,
+            false => Some(self.moving.try_read().map_err(|_| {
+                Error::Conflict("This profile is moving to another server. Do it again when that has ended.".into())
+            })?),
+        };
         run::run(self, command, progress, cancel).await
     }
 }

@@ -99,6 +99,15 @@ pub enum Command {
         #[ts(type = "string")]
         code: Hidden,
     },
+    /// Lists what would move to another server, and what would not.
+    RelocationPlan,
+    /// Moves to another server.
+    Relocate {
+        /// Its address.
+        to: String,
+        /// Leave projects where they are that can't come along.
+        leave_behind: bool,
+    },
     /// Lists signed-in devices.
     DeviceList,
     /// Signs a device out.

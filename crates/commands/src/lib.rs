@@ -7,14 +7,16 @@
 
 mod app;
 mod command;
+mod doctor;
 mod kit_pdf;
 mod request;
 mod run;
 pub mod types;
 pub mod view;
 
-pub use app::App;
+pub use app::{App, Connect};
 pub use command::{Command, FieldInput, Hidden};
+pub use doctor::diagnostics;
 pub use kit_pdf::{kit_pdf, write_kit};
 pub use request::Request;
 pub use view::{Ending, Frame, Outcome};

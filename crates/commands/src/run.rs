@@ -3,6 +3,7 @@
 mod account;
 mod item;
 mod project;
+mod relocate;
 mod secret;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) async fn run(
         | Command::KitTest { .. }
         | Command::DeviceList
         | Command::DeviceRemove { .. } => account::run(app, command).await,
+        Command::RelocationPlan | Command::Relocate { .. } => relocate::run(app, command, progress, cancel).await,
         Command::Upload { .. }
         | Command::ItemList { .. }
         | Command::ItemShow { .. }

@@ -17,6 +17,10 @@ macro_rules! views {
     )*};
 }
 
+mod ops;
+
+pub use ops::*;
+
 views! {
     /// How this profile is.
     StatusView {

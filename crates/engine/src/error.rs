@@ -78,6 +78,9 @@ pub enum Error {
     /// Somebody else was quicker and what was asked may no longer be wanted.
     #[error("{0}")]
     Conflict(String),
+    /// The account can't go to another server, and why.
+    #[error("{0}")]
+    CannotMove(String),
     /// The server did not answer.
     #[error("The server can't be reached ({0}). Nothing was lost.")]
     Unreachable(String),
@@ -129,6 +132,7 @@ impl Error {
             Self::History(_) => "history",
             Self::KeysChanged(_) => "keys-changed",
             Self::Conflict(_) => "conflict",
+            Self::CannotMove(_) => "cannot-move",
             Self::Unreachable(_) => "unreachable",
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
@@ -164,6 +168,9 @@ impl Error {
                 "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."
             }
             Self::Conflict(_) => "Look at what changed, then do it again if it is still what you want.",
+            Self::CannotMove(_) => {
+                "Nothing was changed. `holdfast relocate --dry-run` lists what would move and what would not."
+            }
             Self::Unreachable(_) => "Check the network and the address, then do it again.",
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",

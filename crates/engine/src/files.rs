@@ -94,8 +94,13 @@ impl JournalStore for Journal {
     }
 }
 
+/// How many uploads were begun on this device and not finished. Needs no key.
+pub(crate) async fn pending_uploads(store: &dyn Store) -> Result<u64> {
+    Ok(store.list(JOURNAL, transfer::HEADS).await?.len() as u64)
+}
+
 impl Session {
-    fn journal(&self) -> Arc<dyn JournalStore> {
+    pub(crate) fn journal(&self) -> Arc<dyn JournalStore> {
         Arc::new(Journal {
             rows: self.rows.clone(),
             store: self.host.store.clone(),

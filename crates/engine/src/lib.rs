@@ -21,6 +21,7 @@
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
 //! - `items`, `files`, `secrets`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
+//! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
 //! The machine is behind four [`ports`]: the way to the server, a store of rows, the time, and who watches. Nothing here
 //! reads the environment, prints, or knows where a profile lies. What a server says is checked before it is used; what the
@@ -34,6 +35,7 @@ mod error;
 mod files;
 mod find;
 mod genesis;
+mod health;
 mod identity;
 mod invite;
 mod items;
@@ -41,6 +43,7 @@ mod keychange;
 mod people;
 pub mod ports;
 mod recovery;
+mod relocate;
 mod rng;
 mod secrets;
 mod session;
@@ -53,12 +56,14 @@ pub use account::Account;
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem};
 pub use find::{find_item, find_version};
+pub use health::{Finding, Level, examine};
 pub use identity::{Identity, Keyring};
 pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
 pub use keychange::NewKeys;
 pub use people::Person;
 pub use recovery::Kit;
+pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;
 pub use secrets::{EditedSecret, NewSecret};
 pub use session::{Host, Session};
