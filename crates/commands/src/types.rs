@@ -38,7 +38,7 @@ mirrors! {
     /// How sure this user is of somebody's keys.
     PinState of item::PinState { NotChecked, Checked, Changed, }
     /// What long work is doing.
-    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, }
+    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, Copying, }
 }
 
 /// How far long work is. Totals are 0 while they are not known.

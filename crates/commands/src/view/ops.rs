@@ -4,6 +4,7 @@
 
 use holdfast_engine::{Finding, Level};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 views! {
     /// What would move to another server, and what would not.
