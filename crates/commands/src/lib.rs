@@ -15,6 +15,6 @@ pub mod view;
 
 pub use app::App;
 pub use command::{Command, FieldInput, Hidden};
-pub use kit_pdf::{kit_pdf, write_kit};
+pub use kit_pdf::{KitFile, draft_kit, kit_pdf, write_kit};
 pub use request::Request;
 pub use view::{Ending, Frame, Outcome};

@@ -336,6 +336,8 @@ views! {
         words: String,
         /// Where the new Recovery Kit is.
         kit: Option<String>,
+        /// What could not be done after the keys were changed.
+        skipped: Vec<SkippedView>,
     }
     /// A Recovery Kit that was written.
     KitView {

@@ -56,7 +56,7 @@ pub use find::{find_item, find_version};
 pub use identity::{Identity, Keyring};
 pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
-pub use keychange::NewKeys;
+pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;
 pub use recovery::Kit;
 pub use rng::rng;

@@ -104,7 +104,8 @@ pub(crate) fn key_change(view: KeyChangeView) -> String {
         Some(_) => "",
         None => "The Recovery Kit you had has ended. Make a new one: holdfast kit new --out kit.pdf\n",
     };
-    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}")
+    let left = super::left_out(&view.skipped);
+    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}{left}")
 }
 
 pub(crate) fn kit(view: KitView) -> String {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
-use holdfast_commands::{App, Command, Ending, Hidden, write_kit};
+use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, write_kit};
 use holdfast_crypto::RecoveryKey;
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
@@ -48,7 +48,7 @@ pub(crate) struct AccountView {
 pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let invitation = args.invitation_file.as_deref().map(input::text).transpose()?;
     let server = server_of(args.server, invitation.as_deref().map(String::as_str))?;
-    let kit = new_file(args.kit)?;
+    let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
     let (_lock, host) = new_profile(&place, &server).await?;
     let phrase = match args.fresh.generate {
@@ -116,7 +116,7 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
 }
 
 pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
-    let kit = new_file(args.kit)?;
+    let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
     let (_lock, host) = new_profile(&place, &args.server).await?;
     let code = kit_code(args.kit_code_file.as_deref())?;
@@ -134,18 +134,43 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         leaked: false,
         kit: kit.is_some(),
     };
+    let mut file = None;
+    // Written before the keys change, because with that the kit in hand ends.
+    let keep = |made: &Kit| {
+        file = kit.as_deref().map(|kit| draft_kit(made, kit)).transpose()?;
+        Ok(())
+    };
     let recovered = with_bar(
         "making keys",
-        Session::recover(host.clone(), code.expose(), &phrase.phrase, new),
+        Session::recover_with(host.clone(), code.expose(), &phrase.phrase, new, keep),
     )
     .await;
-    let (session, made_kit) = recovered?;
+    let (session, changed) = match recovered {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            // A server that fell silent may have acted: then this kit is the only one.
+            if let (Error::Unreachable(_), Some(file), Some(kit)) = (&error, file, &kit) {
+                match file.name() {
+                    Ok(()) => message(&format!("If the keys were changed, the new Recovery Kit is {}.", kit.display())),
+                    Err(other) => message(&other.to_string()),
+                }
+            }
+            return Err(error.into());
+        }
+    };
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
     // In text it was shown above.
     view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
-    keep_kit(&mut view, made_kit.as_ref(), kit);
+    match file.map(KitFile::name) {
+        Some(Ok(())) => view.kit = kit.map(|path| path.display().to_string()),
+        Some(Err(error)) => skip(&mut view, "Recovery Kit", error.into()),
+        None => {}
+    }
+    if let Some(error) = changed.left {
+        skip(&mut view, "rest", error.into());
+    }
     answer(&view)
 }
 
@@ -199,10 +224,8 @@ async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)>
 }
 
 /// A file that is to be written, and is not there yet.
-pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
-    let Some(path) = path.map(absolute).transpose()? else {
-        return Ok(None);
-    };
+pub(super) fn new_file(path: PathBuf) -> Result<PathBuf> {
+    let path = absolute(path)?;
     if path.symlink_metadata().is_ok() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())).into());
     }
@@ -210,7 +233,7 @@ pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(Error::io(path.parent().unwrap_or(&path), &missing).into());
     }
-    Ok(Some(path))
+    Ok(path)
 }
 
 fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {

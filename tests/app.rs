@@ -1,0 +1,6 @@
+//! What a shell asks of an unlocked profile, over a real server in this process: verbs, and what is left when one fails.
+
+#[path = "app/kits.rs"]
+mod kits;
+#[path = "app/support.rs"]
+mod support;
