@@ -2,5 +2,7 @@
 
 #[path = "app/kits.rs"]
 mod kits;
+#[path = "app/secrets.rs"]
+mod secrets;
 #[path = "app/support.rs"]
 mod support;

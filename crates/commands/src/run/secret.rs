@@ -82,9 +82,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                             None => old.push(new),
                         }
                     }
-                    if let Some(host) = old.iter().find(|field| field.name == "host") {
-                        audience.host = host.value.expose().to_owned();
-                    }
+                    let edited = |name: &str| {
+                        remove.iter().any(|gone| gone == name) || fields.iter().any(|field| field.name == name)
+                    };
+                    move_audience(audience, old, edited);
                     Ok(())
                 })
                 .await?;
@@ -167,6 +168,20 @@ fn audience_of(fields: &[FieldInput]) -> Audience {
         host: value("host"),
         account: value("account"),
         purpose: value("purpose"),
+    }
+}
+
+/// What was edited says anew where the secret may be handed over; a field that is gone no longer limits it.
+fn move_audience(audience: &mut Audience, fields: &[Field], edited: impl Fn(&str) -> bool) {
+    for (name, part) in [
+        ("host", &mut audience.host),
+        ("account", &mut audience.account),
+        ("purpose", &mut audience.purpose),
+    ] {
+        if edited(name) {
+            let field = fields.iter().find(|field| field.name == name);
+            *part = field.map(|field| field.value.expose().to_owned()).unwrap_or_default();
+        }
     }
 }
 
