@@ -6,3 +6,5 @@ mod kits;
 mod secrets;
 #[path = "app/support.rs"]
 mod support;
+#[path = "app/trouble.rs"]
+mod trouble;

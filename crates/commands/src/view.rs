@@ -28,6 +28,8 @@ views! {
         server: Option<String>,
         /// Whether the server answers.
         online: bool,
+        /// What must be looked at, since the profile was unlocked: all else can be used.
+        alarms: Vec<ErrorView>,
     }
     /// Who is signed in.
     WhoamiView {
@@ -84,6 +86,8 @@ views! {
         trashed: bool,
         /// Whether the server was asked just now.
         fresh: bool,
+        /// Why it can't be used. What stands beside it is what this device saw last, or nothing.
+        trouble: Option<ErrorView>,
     }
     /// A project in full.
     ProjectDetail {

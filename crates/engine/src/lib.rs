@@ -54,7 +54,7 @@ pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem};
 pub use find::{find_item, find_version};
 pub use identity::{Identity, Keyring};
-pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
+pub use invite::{Answered, GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
 pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;

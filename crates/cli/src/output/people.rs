@@ -1,7 +1,7 @@
 //! What people are told about accounts, projects and each other.
 
 use holdfast_commands::view::{
-    ActivityView, DeviceView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail, ProjectView,
+    ActivityView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail, ProjectView,
     PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
 use holdfast_protocol::entry::Role;
@@ -16,12 +16,24 @@ pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
         return "No account here yet. Run `holdfast signup` or `holdfast signin`.\n".into();
     };
-    facts(&[
+    let text = facts(&[
         ("account", handle),
         ("server", view.server.unwrap_or_default()),
         ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
         ("server answers", if view.online { "yes" } else { "no" }.into()),
-    ])
+    ]);
+    let alarms: Vec<String> = view.alarms.iter().map(alarm).collect();
+    text + &alarms.concat()
+}
+
+/// What must be looked at, set apart.
+pub(crate) fn alarm(view: &ErrorView) -> String {
+    format!(
+        "\n!! {}\n!! {} ({})\n",
+        clean(&view.message),
+        clean(&view.next),
+        clean(&view.code)
+    )
 }
 
 pub(crate) fn whoami(view: WhoamiView) -> String {
@@ -142,15 +154,19 @@ pub(crate) fn project_created(view: ProjectView) -> String {
 }
 
 pub(crate) fn projects(views: Vec<ProjectView>) -> String {
-    let stale = views.iter().any(|view| !view.fresh);
+    let stale = views.iter().any(|view| !view.fresh && view.trouble.is_none());
+    let trouble: Vec<String> = views.iter().filter_map(project_trouble).collect();
     let mut table = Table::new(&["NAME", "ROLE", "PEOPLE", "SIZE", "CHANGED", "ID"]);
     for view in views {
         let mut name = view.name;
-        if !view.encrypted {
+        if !view.encrypted && !name.is_empty() {
             name.push_str(" (not encrypted)");
         }
         if view.trashed {
             name.push_str(" (in the trash)");
+        }
+        if view.trouble.is_some() {
+            name.push_str(" (!!)");
         }
         let role = view.role.map(role).unwrap_or_default();
         let people = view.members.to_string();
@@ -168,7 +184,18 @@ pub(crate) fn projects(views: Vec<ProjectView>) -> String {
     } else {
         ""
     };
-    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note
+    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note + &trouble.concat()
+}
+
+/// Why a project in the list can't be used.
+fn project_trouble(view: &ProjectView) -> Option<String> {
+    let trouble = view.trouble.as_ref()?;
+    let name = if view.name.is_empty() { &view.id } else { &view.name };
+    let message = format!("{name}: {}", trouble.message);
+    Some(alarm(&ErrorView {
+        message,
+        ..trouble.clone()
+    }))
 }
 
 pub(crate) fn project(view: ProjectDetail) -> String {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Answer;
 use super::field::capital;
+use super::job::catch_up;
 use super::unlock::{done, ended};
 use crate::args::{Common, KeyRecover, SignIn, SignUp};
 use crate::failure::{Failure, Result};
@@ -107,7 +108,7 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
             session => {
                 let app = place.app_at(host);
                 app.open_with(session?);
-                app.catch_up().await?;
+                catch_up(&app).await?;
                 return answer(&view_of(&app).await?);
             }
         }

@@ -1,16 +1,16 @@
 //! Verbs about projects and who is in them.
 
-use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, View};
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
 
-use crate::app::{App, done};
+use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::{find_project, handle_of};
 use crate::view::{
-    ActivityView, DoneView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome, ProjectDetail,
-    ProjectView, PurgedView, RemovedView, ShareView,
+    ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
+    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView,
 };
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
@@ -76,10 +76,11 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             })
         }
         Command::ProjectMembers { project } => {
-            session.complete_invitations().await.or_else(|error| match error {
-                Error::Unreachable(_) => Ok(Vec::new()),
-                other => Err(other),
-            })?;
+            match session.answered_invitations().await {
+                Ok(answered) => answered.failed.iter().for_each(|error| app.alarm(None, error)),
+                Err(Error::Unreachable(_)) => {}
+                Err(other) => return Err(other),
+            }
             let view = find_project(session, &project, false).await?;
             done(&members(session, &view).await?)
         }
@@ -108,15 +109,48 @@ async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome
 }
 
 async fn list(session: &Session) -> Result<Outcome> {
-    let mut views: Vec<ProjectView> = session
-        .projects()
-        .await?
+    let all = session.all_projects().await?;
+    let is_in = |view: &View| view.space.authority().role(session.principal()).is_some();
+    let mut views: Vec<ProjectView> = all
+        .views
         .iter()
-        .filter(|view| view.space.authority().role(session.principal()).is_some())
+        .filter(|view| is_in(view))
         .map(|view| project_view(session, view))
         .collect();
+    let mut left_out = false;
+    for trouble in &all.trouble {
+        if trouble.known.as_ref().is_none_or(is_in) {
+            // Anybody can let anybody into a project that nobody can open: listed, but nothing is missing.
+            left_out |= trouble.seen;
+            views.push(trouble_view(session, trouble));
+        }
+    }
     views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    done(&views)
+    ended(if left_out { Ending::Partial } else { Ending::Done }, &views)
+}
+
+/// A project that can't be used, as far as this device knows it.
+fn trouble_view(session: &Session, trouble: &Trouble) -> ProjectView {
+    let known = match &trouble.known {
+        Some(view) => project_view(session, view),
+        // Nothing is promised of what was never seen.
+        None => ProjectView {
+            id: trouble.space.to_string(),
+            name: String::new(),
+            encrypted: false,
+            role: None,
+            members: 0,
+            bytes: 0,
+            changed_ms: 0,
+            trashed: false,
+            fresh: false,
+            trouble: None,
+        },
+    };
+    ProjectView {
+        trouble: Some(ErrorView::from(&trouble.error)),
+        ..known
+    }
 }
 
 async fn show(session: &Session, project: &str) -> Result<Outcome> {
@@ -161,6 +195,7 @@ fn project_view(session: &Session, view: &View) -> ProjectView {
         changed_ms: authority.time_ms(),
         trashed: contents.trashed_ms().is_some(),
         fresh: view.fresh,
+        trouble: None,
     }
 }
 

@@ -197,7 +197,10 @@ async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
         .collect();
     if project.is_none() {
         // The key of each encrypted project is a secret of this user: wrapped with his public key, in the project's log.
-        for view in session.projects().await? {
+        // Also of a project that can't be used at the moment: this device has the key.
+        let all = session.all_projects().await?;
+        let known = all.trouble.into_iter().filter_map(|trouble| trouble.known);
+        for view in all.views.into_iter().chain(known) {
             let authority = view.space.authority();
             if authority.core().encrypted
                 && authority.role(session.principal()).is_some()
