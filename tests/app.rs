@@ -2,6 +2,8 @@
 
 #[path = "app/kits.rs"]
 mod kits;
+#[path = "app/projects.rs"]
+mod projects;
 #[path = "app/secrets.rs"]
 mod secrets;
 #[path = "app/support.rs"]

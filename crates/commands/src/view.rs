@@ -318,6 +318,8 @@ views! {
         items: Vec<String>,
         /// Bytes given back.
         bytes: u64,
+        /// Whether the project itself is gone, and not only what was in its trash.
+        project: bool,
     }
     /// A signed-in device.
     DeviceView {

@@ -326,6 +326,9 @@ pub(crate) fn activity(views: Vec<ActivityView>) -> String {
 }
 
 pub(crate) fn purged(view: PurgedView) -> String {
+    if view.items.is_empty() && view.project {
+        return "The project is removed for good. It was empty.\n".into();
+    }
     if view.items.is_empty() {
         return "Nothing was in the trash.\n".into();
     }

@@ -47,6 +47,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             done(&PurgedView {
                 items: purged.items,
                 bytes: purged.bytes,
+                project: purged.project,
             })
         }
         Command::ProjectShare { project, handle, role } => {
@@ -110,7 +111,9 @@ async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome
 
 async fn list(session: &Session) -> Result<Outcome> {
     let all = session.all_projects().await?;
-    let is_in = |view: &View| view.space.authority().role(session.principal()).is_some();
+    let is_in = |view: &View| {
+        view.space.authority().role(session.principal()).is_some() && !view.space.contents().is_removed()
+    };
     let mut views: Vec<ProjectView> = all
         .views
         .iter()

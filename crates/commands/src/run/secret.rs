@@ -205,6 +205,7 @@ async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
             if authority.core().encrypted
                 && authority.role(session.principal()).is_some()
                 && view.space.current_key().is_some()
+                && !view.space.contents().is_removed()
             {
                 views.push(SecretView {
                     id: authority.space().to_string(),
