@@ -69,3 +69,23 @@ async fn an_empty_project_in_the_trash_can_be_removed_for_good() {
     drop(ana);
     assert_eq!(names(&Desk::again(&stage, "ana@example.org").await).await, ["Kept", "Scans"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_not_taken_twice() {
+    let stage = Stage::new().await;
+    let ana = Desk::new(&stage, "ana@example.org").await;
+    let id = create(&ana, "Scans").await;
+    ana.ask::<DoneView>(delete("Scans")).await;
+    create(&ana, "Scans").await;
+    create(&ana, "Other").await;
+    let rename = |project: &str, name: &str| Command::ProjectRename {
+        project: project.into(),
+        name: name.into(),
+    };
+    assert_eq!(code(&ana, restore("Scans")).await.as_deref(), Some("already-exists"));
+    assert_eq!(code(&ana, restore(&id)).await.as_deref(), Some("already-exists"));
+    assert_eq!(code(&ana, rename("Other", "Scans")).await.as_deref(), Some("already-exists"));
+    ana.ask::<IdView>(rename("Scans", "Scans 2")).await;
+    ana.ask::<DoneView>(restore("Scans")).await;
+    assert_eq!(names(&ana).await, ["Other", "Scans", "Scans 2"]);
+}

@@ -22,6 +22,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectShow { project } => show(session, &project).await,
         Command::ProjectRename { project, name } => {
             let id = find_project(session, &project, false).await?.space.authority().space();
+            refuse_taken(session, &name).await?;
             session.rename_project(id, &name).await?;
             done(&IdView {
                 id: id.to_string(),
@@ -35,6 +36,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectRestore { project } => {
             let view = find_project(session, &project, true).await?;
+            refuse_taken(session, view.space.contents().name()).await?;
             session.trash_project(view.space.authority().space(), false).await?;
             done(&DoneView::YES)
         }
@@ -97,16 +99,18 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
 }
 
 async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome> {
-    match find_project(session, name, false).await {
-        Err(Error::NotFound { .. }) => {}
-        _ => {
-            return Err(Error::AlreadyExists(format!(
-                "There is already a project called \"{name}\"."
-            )));
-        }
-    }
+    refuse_taken(session, name).await?;
     let space = session.create_project(name, !standard).await?;
     done(&project_view(session, &View { space, fresh: true }))
+}
+
+async fn refuse_taken(session: &Session, name: &str) -> Result<()> {
+    match find_project(session, name, false).await {
+        Err(Error::NotFound { .. }) => Ok(()),
+        _ => Err(Error::AlreadyExists(format!(
+            "There is already a project called \"{name}\"."
+        ))),
+    }
 }
 
 async fn list(session: &Session) -> Result<Outcome> {
