@@ -10,3 +10,5 @@ mod secrets;
 mod support;
 #[path = "app/trouble.rs"]
 mod trouble;
+#[path = "app/uploads.rs"]
+mod uploads;
