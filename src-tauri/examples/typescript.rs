@@ -60,6 +60,7 @@ fn main() {
         view::SecretDetail,
         view::FieldView,
         view::EditView,
+        view::MovedView,
         view::IdView,
         view::PurgedView,
         view::DeviceView,
@@ -125,7 +126,7 @@ fn main() {
         "secret-show": view::SecretDetail,
         "secret-edit": view::EditView,
         "secret-history": Vec<view::VersionView>,
-        "secret-move": view::IdView,
+        "secret-move": view::MovedView,
         "secret-remove": view::DoneView,
     );
 }

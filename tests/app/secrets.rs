@@ -1,7 +1,8 @@
 //! Secrets: where they may be handed over, and what moving one leaves behind.
 
-use holdfast_commands::view::{EditView, IdView};
+use holdfast_commands::view::{EditView, IdView, MovedView, ProjectView, ShareView};
 use holdfast_commands::{Command, FieldInput};
+use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{Audience, Content, SecretType};
 use holdfast_testkit::Stage;
 
@@ -60,4 +61,39 @@ async fn an_edit_moves_where_a_secret_may_go() {
     assert_eq!(edit(&[("account", "ben")], &[]).await, ["a.example", "ben", "pull"]);
     assert_eq!(edit(&[("purpose", "push")], &["host"]).await, ["", "ben", "push"]);
     assert_eq!(edit(&[("host", "b.example")], &["account", "purpose"]).await, ["b.example", "", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moving_says_who_can_still_read_it_where_it_was() {
+    let stage = Stage::new().await;
+    let (ana, _ben) = tokio::join!(
+        Desk::new(&stage, "ana@example.org"),
+        Desk::new(&stage, "ben@example.org")
+    );
+    for name in ["Old", "New"] {
+        let command = Command::ProjectCreate {
+            name: name.into(),
+            standard: false,
+        };
+        ana.ask::<ProjectView>(command).await;
+    }
+    ana.ask::<ShareView>(Command::ProjectShare {
+        project: "Old".into(),
+        handle: "ben@example.org".into(),
+        role: Role::Reader,
+    })
+    .await;
+    let go = |from: Option<&str>, to: &str| Command::SecretMove {
+        project: from.map(str::to_owned),
+        name: "GitHub".into(),
+        to: to.into(),
+    };
+    ana.ask::<IdView>(add(None, "GitHub", &[("token", "t")])).await;
+    let view: MovedView = ana.ask(go(None, "Old")).await;
+    assert_eq!((view.from, view.readable_by.len(), view.change_secrets.len()), (None, 0, 0));
+    let view: MovedView = ana.ask(go(Some("Old"), "New")).await;
+    assert_eq!(view.name, "GitHub");
+    assert_eq!(view.from.as_deref(), Some("Old"));
+    assert_eq!(view.readable_by, ["ben@example.org"]);
+    assert_eq!(view.change_secrets, ["GitHub"]);
 }

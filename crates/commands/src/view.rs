@@ -305,6 +305,19 @@ views! {
         /// Somebody else changed it at the same time; both versions are kept.
         conflict: bool,
     }
+    /// A secret that was moved.
+    MovedView {
+        /// Its id at the new place.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The project it came from, in whose trash the old copy lies; absent for one's own secrets.
+        from: Option<String>,
+        /// Who else can still read it there, until the trash is emptied, and may have kept it.
+        readable_by: Vec<String>,
+        /// What to change where it comes from, because others could read it.
+        change_secrets: Vec<String>,
+    }
     /// Something that has an id now.
     IdView {
         /// The id.

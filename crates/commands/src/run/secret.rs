@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::app::{App, done, ended};
 use crate::command::{Command, FieldInput};
 use crate::run::{find_project, handle_of};
-use crate::view::{DoneView, EditView, Ending, FieldView, IdView, Outcome, SecretDetail, SecretView, VersionView};
+use crate::view::{DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView};
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
 
@@ -122,13 +122,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::SecretMove { project, name, to } => {
             let from = place(session, project.as_deref()).await?;
             let target = find_project(session, &to, false).await?;
-            let id = session
-                .move_secret(from.space.authority().space(), &name, target.space.authority().space())
-                .await?;
-            done(&IdView {
-                id: id.to_string(),
-                name,
-            })
+            moved(session, &from, &name, &target).await
         }
         Command::SecretRemove { project, name } => {
             let view = place(session, project.as_deref()).await?;
@@ -138,6 +132,26 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         _ => Err(Error::Internal("a verb in the wrong room".into())),
     }
+}
+
+/// The old copy is only in the trash, and whoever could read it may have: both are said.
+async fn moved(session: &Session, from: &View, name: &str, to: &View) -> Result<Outcome> {
+    let (authority, contents) = (from.space.authority(), from.space.contents());
+    let name = find_item(&from.space, SECRET, name, false)?.name.clone();
+    let id = session.move_secret(authority.space(), &name, to.space.authority().space()).await?;
+    let mut readable_by = Vec::new();
+    for member in authority.members().keys().filter(|id| **id != session.principal()) {
+        readable_by.push(handle_of(session, *member).await?);
+    }
+    readable_by.sort();
+    let is_project = authority.space() != session.account().vault;
+    done(&MovedView {
+        id: id.to_string(),
+        change_secrets: if readable_by.is_empty() { Vec::new() } else { vec![name.clone()] },
+        name,
+        from: is_project.then(|| contents.name().to_owned()),
+        readable_by,
+    })
 }
 
 /// A project's secrets, or one's own.
