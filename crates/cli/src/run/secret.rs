@@ -1,6 +1,7 @@
 //! Jobs about secrets.
 
 use holdfast_commands::Command;
+use holdfast_commands::view::MovedView;
 
 use super::field::{given, read};
 use super::job::Job;
@@ -51,7 +52,7 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
                 name,
                 to: to.clone(),
             };
-            named(from, name, command, tell(move |view| output::moved(&place, &view)))
+            named(from, name, command, tell(move |view: MovedView| output::moved(&place, &view)))
         }
         SecretVerb::Remove { name, project } => {
             let text = format!("\"{}\" is in the trash.", clean(&name));
