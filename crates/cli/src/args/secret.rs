@@ -128,7 +128,7 @@ pub(crate) struct SecretAdd {
     /// About it
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) note: String,
-    /// A field: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region, account, purpose
+    /// A field: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE")]
     pub(crate) fields: Vec<String>,
     /// When it stops working where it comes from, for example 2027-01-31
@@ -152,7 +152,7 @@ pub(crate) struct SecretEdit {
     /// The project; your own secrets if absent
     #[arg(long = "in", value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A field to set: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region, account, purpose
+    /// A field to set: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE", required_unless_present = "remove")]
     pub(crate) fields: Vec<String>,
     /// A field to take away
