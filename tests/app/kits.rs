@@ -48,7 +48,9 @@ async fn a_kit_that_can_not_be_written_ends_nothing() {
     let view: KitView = ana.ask(Command::KitNew { out: out.clone() }).await;
     assert_eq!(view.path, out.display().to_string());
     assert!(fs::read(&out).expect("the kit").starts_with(b"%PDF"));
-    assert!(ana.run(test()).await.is_err(), "the first kit ended");
+    let told = ana.run(test()).await.err().expect("the first kit ended");
+    assert_eq!(told.code(), "not-found");
+    assert_eq!(told.to_string(), "This Recovery Kit opens no account on this server.");
 
     let next = stage.folder().join("next.pdf");
     let outcome = ana.run(key_change(NEXT, Some(next.clone()))).await.expect("a key change");

@@ -82,6 +82,7 @@ mod tests {
                 },
                 12,
             ),
+            (Error::NoSuchKit, 12),
             (
                 Error::Ambiguous {
                     name: text(),

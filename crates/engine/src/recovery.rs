@@ -107,12 +107,7 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
         .map_err(|_| Error::Invalid("that is not a recovery code; it has 24 words, check their spelling".into()))?;
     let locator = Locator(key.locator());
     let answer = match api.recover(&Recover { locator }).await {
-        Err(Error::NotFound { .. }) => {
-            return Err(Error::NotFound {
-                what: "account for this Recovery Kit",
-                name: "on this server".into(),
-            });
-        }
+        Err(Error::NotFound { .. }) => return Err(Error::NoSuchKit),
         answer => answer?,
     };
     let damaged = || Error::damaged("the recovery box on the server");
