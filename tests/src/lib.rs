@@ -3,6 +3,7 @@
 
 mod dice;
 pub mod eye;
+mod kit;
 mod person;
 mod proxy;
 mod relay;
@@ -11,6 +12,7 @@ mod tamper;
 mod tree;
 
 pub use dice::Dice;
+pub use kit::kit_words;
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
 pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};

@@ -12,7 +12,7 @@ Examples:
   holdfast signup --invitation-file from-ben.txt --handle ana@example.org --generate
 
 The Master Key is the one phrase that opens everything. Nobody else has it and nobody can reset it.
-With --generate it is shown once. The Recovery Kit (--kit) is a spare key on paper.";
+With --generate it is shown once, before the account is made. The Recovery Kit (--kit) is a spare key on paper.";
 
 #[derive(Args)]
 #[command(after_help = SIGN_UP)]

@@ -57,17 +57,13 @@ pub(crate) fn master_key(phrase: &str) -> String {
 }
 
 pub(crate) fn account(view: AccountView) -> String {
-    let mut text = facts(&[
+    facts(&[
         ("account", view.handle),
         ("server", view.server),
         ("security words", view.words),
         ("Recovery Kit", view.kit.unwrap_or_default()),
         ("waiting for", view.invited_by.unwrap_or_default()),
-    ]);
-    if let Some(phrase) = view.master_key {
-        text = format!("{}\n{text}", master_key(&phrase));
-    }
-    text
+    ])
 }
 
 pub(crate) fn listening(view: ListeningView) -> String {

@@ -64,21 +64,16 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
     };
-    let made = with_bar("making keys", Session::sign_up(host.clone(), new)).await;
-    if args.fresh.generate
-        && matches!(
-            made,
-            Err(Error::Unreachable(_) | Error::Server { .. } | Error::Internal(_))
-        )
-    {
-        message("The server may have made the account before it went silent. Should it have:");
+    if args.fresh.generate {
+        // Before it is sent: stopped after the server made the account, this would be the only way in.
         message(&output::master_key(phrase.expose()));
     }
-    let (session, made_kit) = made?;
+    let (session, made_kit) = with_bar("making keys", Session::sign_up(host.clone(), new)).await?;
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
-    view.master_key = args.fresh.generate.then(|| phrase.expose().to_owned());
+    // In text it was shown above.
+    view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
     keep_kit(&mut view, made_kit.as_ref(), kit);
     if let Some(text) = invitation {
         match ask::<IdView>(
