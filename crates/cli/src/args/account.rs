@@ -184,7 +184,7 @@ Examples:
   holdfast key recover --server https://files.example.org --kit-code-file - --generate
 
 The 24 words of the kit are asked for when no file is named. The kit that was used ends; --kit writes
-the next one.";
+the next one. On a device that has the account already, nothing that it knows is lost.";
 
 #[derive(Args)]
 #[command(after_help = KEY_RECOVER)]

@@ -114,7 +114,9 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
 pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
-    let (_lock, host) = new_profile(&place, &args.server).await?;
+    // The profile may be that of the account itself, whose Master Key is lost: it is kept, with all it knows.
+    let _lock = place.alone().await?;
+    let host = place.host(place.store().await?, &args.server)?;
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
