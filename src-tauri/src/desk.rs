@@ -250,15 +250,18 @@ impl Desk {
 
     /// Catches up once, then listens for what is new until the session ends.
     async fn keep_up(&self, app: &App) {
-        match app.catch_up().await {
-            Ok(()) | Err(Error::Unreachable(_)) => {}
+        let trouble = match app.catch_up().await {
+            Ok(alarms) => alarms.into_iter().next(),
+            Err(Error::Unreachable(_)) => None,
             Err(error) => {
                 tracing::warn!(code = error.code(), "what was due is left for later");
-                if matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_)) {
-                    *held(&self.trouble) = Some(ErrorView::from(&error));
-                    self.tell(Event::Changed { space: String::new() });
-                }
+                matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))
+                    .then(|| ErrorView::from(&error))
             }
+        };
+        if let Some(trouble) = trouble {
+            *held(&self.trouble) = Some(trouble);
+            self.tell(Event::Changed { space: String::new() });
         }
         loop {
             if let Ok(session) = app.session().await

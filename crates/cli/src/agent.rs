@@ -70,11 +70,13 @@ async fn serve(common: &Common, args: &Unlock) -> Result<()> {
     let app = place.app().await?.ok_or(Error::NoAccount)?;
     app.unlock(&phrase.phrase).await?;
     drop(phrase);
-    if let Err(error) = app.catch_up().await {
-        if run::is_alarm(&error) {
-            return Err(error.into());
-        }
-        tracing::warn!(code = error.code(), "what was due is left for later");
+    match app.catch_up().await {
+        // Told by the first status, and by each one after it.
+        Ok(alarms) => alarms
+            .iter()
+            .for_each(|view| tracing::warn!(code = view.code, "this must be looked at")),
+        Err(error) if run::is_alarm(&error) => return Err(error.into()),
+        Err(error) => tracing::warn!(code = error.code(), "what was due is left for later"),
     }
     let listener = AgentListener::bind(&place.profile, &lock).await?;
     let status = app

@@ -83,6 +83,7 @@ mod tests {
                 },
                 12,
             ),
+            (Error::NoSuchKit, 12),
             (
                 Error::Ambiguous {
                     name: text(),

@@ -1,7 +1,7 @@
 //! A profile at work: locked or unlocked, running one command after another (or several at once).
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use holdfast_crypto::Phrase;
 use holdfast_engine::ports::{Progress, Transport};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::Command;
 use crate::doctor;
 use crate::run;
-use crate::view::{Ending, Outcome};
+use crate::view::{Ending, ErrorView, Outcome};
 
 /// Makes the way to another server's address.
 pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
@@ -25,6 +25,7 @@ pub struct App {
     connect: Option<Connect>,
     /// Read by every command, written by a move to another server: nothing else runs meanwhile.
     moving: tokio::sync::RwLock<()>,
+    alarms: Mutex<Vec<ErrorView>>,
 }
 
 impl App {
@@ -37,6 +38,7 @@ impl App {
             session: RwLock::new(None),
             connect: None,
             moving: tokio::sync::RwLock::new(()),
+            alarms: Mutex::default(),
         }
     }
 
@@ -100,7 +102,7 @@ impl App {
 
     /// Takes over a session that signing up, signing in or recovery opened.
     pub fn open_with(&self, session: Session) {
-        *self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(session));
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
     }
 
     /// Opens the profile with its Master Key. Sends nothing when it doesn't match.
@@ -115,16 +117,14 @@ impl App {
 
     /// Drops the keys. Commands that are running keep theirs until they end.
     pub fn lock(&self) {
-        *self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        self.known_alarms().clear();
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether keys are in memory.
     #[must_use]
     pub fn is_unlocked(&self) -> bool {
-        self.session
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .is_some()
+        self.session.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The unlocked session.
@@ -132,11 +132,7 @@ impl App {
     /// # Errors
     /// [`Error::Locked`], or [`Error::NoAccount`] where there is nothing to unlock.
     pub async fn session(&self) -> Result<Arc<Session>> {
-        let session = self
-            .session
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
         match session {
             Some(session) => Ok(session),
             None if Account::load(self.host().store.as_ref()).await?.is_none() => Err(Error::NoAccount),
@@ -147,18 +143,54 @@ impl App {
     /// Finishes what was due or interrupted: newer keys in every space, new keys after somebody left, invitations that
     /// were answered. Offline it does nothing. Called after each unlock.
     ///
+    /// Returns what must be looked at: a project whose history does not fit, an invitation with a wrong answer. Each is
+    /// refused where it is used; everything else goes on, or whoever runs the server could shut people out at will.
+    ///
     /// # Errors
-    /// [`Error::KeysChanged`] and [`Error::History`]; what can wait is left for the next time.
-    pub async fn catch_up(&self) -> Result<()> {
+    /// [`Error::KeysChanged`] and [`Error::History`] about the account itself; what can wait is left for the next time.
+    pub async fn catch_up(&self) -> Result<Vec<ErrorView>> {
         let session = self.session().await?;
         match session.check_account().await {
             Ok(_) => {}
-            Err(Error::Unreachable(_)) => return Ok(()),
+            Err(Error::Unreachable(_)) => return Ok(self.alarms()),
             Err(other) => return Err(other),
         }
-        session.upkeep_all().await?;
-        session.complete_invitations().await?;
-        Ok(())
+        let (_, trouble) = session.upkeep_each().await?;
+        for trouble in trouble.iter().filter(|trouble| trouble.seen) {
+            self.alarm(trouble.name.as_deref(), &trouble.error);
+        }
+        for error in session.answered_invitations().await?.failed {
+            self.alarm(None, &error);
+        }
+        Ok(self.alarms())
+    }
+
+    /// What must be looked at, since the profile was unlocked.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<ErrorView> {
+        self.known_alarms().clone()
+    }
+
+    /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
+    pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
+        if !matches!(
+            error,
+            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_)
+        ) {
+            return;
+        }
+        let mut view = ErrorView::from(error);
+        if let Some(project) = project {
+            view.message = format!("{project}: {}", view.message);
+        }
+        let mut alarms = self.known_alarms();
+        if !alarms.contains(&view) {
+            alarms.push(view);
+        }
+    }
+
+    fn known_alarms(&self) -> MutexGuard<'_, Vec<ErrorView>> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a command.

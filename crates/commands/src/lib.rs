@@ -17,6 +17,6 @@ pub mod view;
 pub use app::{App, Connect};
 pub use command::{Command, FieldInput, Hidden};
 pub use doctor::diagnostics;
-pub use kit_pdf::{kit_pdf, write_kit};
+pub use kit_pdf::{KitFile, draft_kit, kit_pdf, write_kit};
 pub use request::Request;
 pub use view::{Ending, Frame, Outcome};

@@ -71,7 +71,7 @@ async fn find_project(session: &Session, name: &str, trashed: bool) -> Result<Vi
         .views
         .into_iter()
         .filter(|view| view.space.authority().role(session.principal()).is_some())
-        .filter(|view| view.space.contents().trashed_ms().is_some() == trashed)
+        .filter(|view| view.space.contents().trashed_ms().is_some() == trashed && !view.space.contents().is_removed())
         .filter(|view| view.space.contents().name() == name)
         .collect();
     match (found.pop(), found.is_empty()) {

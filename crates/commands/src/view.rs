@@ -32,6 +32,8 @@ views! {
         server: Option<String>,
         /// Whether the server answers.
         online: bool,
+        /// What must be looked at, since the profile was unlocked: all else can be used.
+        alarms: Vec<ErrorView>,
     }
     /// Who is signed in.
     WhoamiView {
@@ -88,6 +90,8 @@ views! {
         trashed: bool,
         /// Whether the server was asked just now.
         fresh: bool,
+        /// Why it can't be used. What stands beside it is what this device saw last, or nothing.
+        trouble: Option<ErrorView>,
     }
     /// A project in full.
     ProjectDetail {
@@ -305,6 +309,19 @@ views! {
         /// Somebody else changed it at the same time; both versions are kept.
         conflict: bool,
     }
+    /// A secret that was moved.
+    MovedView {
+        /// Its id at the new place.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The project it came from, in whose trash the old copy lies; absent for one's own secrets.
+        from: Option<String>,
+        /// Who else can still read it there, until the trash is emptied, and may have kept it.
+        readable_by: Vec<String>,
+        /// What to change where it comes from, because others could read it.
+        change_secrets: Vec<String>,
+    }
     /// Something that has an id now.
     IdView {
         /// The id.
@@ -318,6 +335,8 @@ views! {
         items: Vec<String>,
         /// Bytes given back.
         bytes: u64,
+        /// Whether the project itself is gone, and not only what was in its trash.
+        project: bool,
     }
     /// A signed-in device.
     DeviceView {
@@ -340,6 +359,8 @@ views! {
         words: String,
         /// Where the new Recovery Kit is.
         kit: Option<String>,
+        /// What could not be done after the keys were changed.
+        skipped: Vec<SkippedView>,
     }
     /// A Recovery Kit that was written.
     KitView {

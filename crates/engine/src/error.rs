@@ -43,6 +43,9 @@ pub enum Error {
         /// As the user wrote it.
         name: String,
     },
+    /// No account whose box this kit opens.
+    #[error("This Recovery Kit opens no account on this server.")]
+    NoSuchKit,
     /// More than one thing with this name.
     #[error("\"{name}\" is not unique: {candidates}.")]
     Ambiguous {
@@ -122,7 +125,7 @@ impl Error {
             Self::Locked => "locked",
             Self::NoAccount => "no-account",
             Self::ProfileTaken(_) => "profile-taken",
-            Self::NotFound { .. } => "not-found",
+            Self::NotFound { .. } | Self::NoSuchKit => "not-found",
             Self::Ambiguous { .. } => "ambiguous",
             Self::NotAllowed(_) => "not-allowed",
             Self::AlreadyExists(_) => "already-exists",
@@ -155,6 +158,9 @@ impl Error {
             Self::NoAccount => "Run `holdfast signup` or `holdfast signin`.",
             Self::ProfileTaken(_) => "Use another folder with --profile.",
             Self::NotFound { .. } => "Look at the list of what is there.",
+            Self::NoSuchKit => {
+                "Check the server's address on the kit. A kit ends when the Master Key is changed or a newer kit is made: look for the newest one."
+            }
             Self::Ambiguous { .. } => "Use one of these ids instead of the name.",
             Self::NotAllowed(_) => "Ask an owner of the project.",
             Self::AlreadyExists(_) => "Choose another name, or use what is there.",

@@ -18,6 +18,8 @@ pub struct Purged {
     pub items: Vec<String>,
     /// Bytes of packs that are no longer needed.
     pub bytes: u64,
+    /// Whether the project itself is gone.
+    pub project: bool,
 }
 
 impl Session {
@@ -88,18 +90,29 @@ impl Session {
             trashed_ms: Some(time),
             ..Body::default()
         };
-        self.append(space, |_| Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())))
-            .await
-            .map(|_| ())
+        self.append(space, |state| {
+            // A second time would remove it for good, should it be empty.
+            match (trashed, state.contents().trashed_ms()) {
+                (true, Some(_)) => Err(Error::AlreadyExists("It is in the trash already.".into())),
+                (false, None) => Err(Error::NotFound {
+                    what: "project in the trash",
+                    name: state.contents().name().to_owned(),
+                }),
+                _ => Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())),
+            }
+        })
+        .await
+        .map(|_| ())
     }
 
-    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash, and drops
-    /// the packs that nothing kept points into.
+    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash (it is listed no
+    /// more then), and drops the packs that nothing kept points into.
     ///
     /// # Errors
     /// [`Error::NotAllowed`] for anybody but an owner.
     pub async fn purge(&self, space: SpaceId) -> Result<Purged> {
         let mut purged = Purged::default();
+        let now = self.now_ms();
         let view = self.view(space).await?;
         let contents = view.space.contents();
         if contents.trashed_ms().is_none() && contents.items().values().all(|item| item.trashed_ms.is_none()) {
@@ -121,12 +134,13 @@ impl Session {
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .collect();
-            if gone.is_empty() {
+            if gone.is_empty() && !all {
                 return Err(Error::NotFound {
                     what: "item in the trash",
                     name: "any".into(),
                 });
             }
+            purged.project = all;
             purged.items = gone.iter().map(|item| item.name.clone()).collect();
             let sizes = state.authority().packs();
             purged.bytes = dropped
@@ -136,6 +150,7 @@ impl Session {
                 .sum();
             let body = Body {
                 purged: gone.iter().map(|item| item.id).collect(),
+                trashed_ms: all.then_some(now),
                 ..Body::default()
             };
             Ok(Draft::commit(body, Vec::new(), dropped))

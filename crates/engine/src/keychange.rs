@@ -30,12 +30,39 @@ pub struct NewKeys {
     pub kit: bool,
 }
 
+/// A key change that the server has.
+pub struct ChangedKeys {
+    /// The new kit, if one was asked for.
+    pub kit: Option<Kit>,
+    /// What did not work after the keys were changed, and is done by the next unlock.
+    pub left: Option<Error>,
+}
+
 impl Session {
     /// Gives the account new keys. The session goes on with them.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another device changed them at the same time.
     pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
+        let changed = self.change_keys_with(phrase, new, |_| Ok(())).await?;
+        match changed.left {
+            Some(error) => Err(error),
+            None => Ok(changed.kit),
+        }
+    }
+
+    /// As [`Session::change_keys`]. `keep` is given the new kit before anything is sent, and puts it where it outlives this
+    /// process: from the change on the old kit opens nothing. What fails after the change is no error but told beside it.
+    ///
+    /// # Errors
+    /// What `keep` says, and [`Error::Conflict`] when another device changed the keys at the same time: nothing has changed
+    /// then. After [`Error::Unreachable`] they may have changed.
+    pub async fn change_keys_with(
+        &self,
+        phrase: &Phrase,
+        new: NewKeys,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<ChangedKeys> {
         self.check_account().await?;
         let old = self.keyring().current().clone();
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -55,7 +82,14 @@ impl Session {
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
         let link = identity.link_to(&old, &mut rng());
-        let kit = new.kit.then(|| Kit::make(&identity, self.host.transport.origin()));
+        let kit = new.kit.then(|| {
+            let (kit, sealed) = Kit::make(&identity, self.host.transport.origin());
+            let made_ms = created_ms;
+            (Kit { made_ms, ..kit }, sealed)
+        });
+        if let Some((kit, _)) = &kit {
+            keep(kit)?;
+        }
         let pending = PendingKeyChange {
             change: KeyChange {
                 bundle: signed.to_bytes().into(),
@@ -80,12 +114,14 @@ impl Session {
         self.insert(chain);
         *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
         *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
-        self.keep().await?;
-        self.upkeep_all().await?;
-        Ok(kit.map(|(kit, _)| Kit {
-            made_ms: created_ms,
-            ..kit
-        }))
+        let left = match self.keep().await {
+            Ok(()) => self.upkeep_all().await.err(),
+            Err(error) => Some(error),
+        };
+        Ok(ChangedKeys {
+            kit: kit.map(|(kit, _)| kit),
+            left,
+        })
     }
 
     /// Writes the account's new record, sealed for the new keys.

@@ -109,7 +109,8 @@ Examples:
   holdfast secret add --type credentials --name Intranet     # asks for the rest, without echo
 
 Fields: git host, username, token; aws access_key_id, secret_access_key, region; credentials username,
-password; api-key key; ssh private_key; database url; note text; env any.
+password; api-key key; ssh private_key; database url; note text; env any. In all of them: host, account,
+purpose say where the secret may be handed over (nowhere else, once one is set).
 One line end at the end of a value of one line is not part of it.";
 
 #[derive(Args)]
@@ -127,7 +128,7 @@ pub(crate) struct SecretAdd {
     /// About it
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) note: String,
-    /// A field: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region
+    /// A field: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE")]
     pub(crate) fields: Vec<String>,
     /// When it stops working where it comes from, for example 2027-01-31
@@ -151,7 +152,7 @@ pub(crate) struct SecretEdit {
     /// The project; your own secrets if absent
     #[arg(long = "in", value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A field to set: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region
+    /// A field to set: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE", required_unless_present = "remove")]
     pub(crate) fields: Vec<String>,
     /// A field to take away

@@ -1,6 +1,6 @@
 //! What people are told about secrets. Values only where they were asked for.
 
-use holdfast_commands::view::{EditView, IdView, SecretDetail, SecretView, VersionView};
+use holdfast_commands::view::{EditView, IdView, MovedView, SecretDetail, SecretView, VersionView};
 
 use super::clean;
 use super::clean::clean_lines;
@@ -53,6 +53,27 @@ pub(crate) fn secret_edited(view: EditView) -> String {
         return "Somebody else changed it at the same time. Both are kept: see `holdfast secret history`.\n".into();
     }
     "Changed. What was before is in its history.\n".into()
+}
+
+pub(crate) fn moved(to: &str, view: &MovedView) -> String {
+    let mut text = format!("It is in \"{}\" now.", clean(to));
+    let Some(from) = &view.from else {
+        return text + " What you had among your own secrets is in the trash.\n";
+    };
+    let from = clean(from);
+    text.push_str(&format!(
+        " The old copy is in the trash of \"{from}\" until it is emptied: holdfast project purge \"{from}\"\n"
+    ));
+    if !view.readable_by.is_empty() {
+        text.push_str(&format!(
+            "What was seen can't be unseen: {} can read the values there until then, and may have kept them.\n",
+            clean(&view.readable_by.join(", "))
+        ));
+    }
+    for secret in &view.change_secrets {
+        text.push_str(&format!("  secret {}: change it where it comes from\n", clean(secret)));
+    }
+    text
 }
 
 pub(crate) fn history(views: Vec<VersionView>) -> String {

@@ -51,6 +51,8 @@ pub(super) fn given(fields: &[String]) -> Result<Vec<FieldInput>> {
         let value = match &field.value {
             FieldValue::Plain(text) => Zeroizing::new(text.clone()),
             FieldValue::File(path) => without_line_end(&input::text(path)?),
+            // Somebody sits there: what is typed must not stand on the screen.
+            FieldValue::Stdin if input::is_interactive() => input::hidden(&format!("{}: ", field.name))?,
             FieldValue::Stdin => without_line_end(&input::text(Path::new("-"))?),
         };
         read.push(FieldInput {

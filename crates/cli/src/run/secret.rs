@@ -1,7 +1,7 @@
 //! Jobs about secrets.
 
 use holdfast_commands::Command;
-use holdfast_commands::view::IdView;
+use holdfast_commands::view::MovedView;
 
 use super::field::{given, read};
 use super::job::Job;
@@ -46,13 +46,18 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
             tell(output::history),
         ),
         SecretVerb::Move { name, to, from } => {
-            let text = format!("It is in \"{}\" now.", clean(&to));
+            let place = to.clone();
             let command = |project, name| Command::SecretMove {
                 project,
                 name,
                 to: to.clone(),
             };
-            named(from, name, command, tell(move |_: IdView| text.clone()))
+            named(
+                from,
+                name,
+                command,
+                tell(move |view: MovedView| output::moved(&place, &view)),
+            )
         }
         SecretVerb::Remove { name, project } => {
             let text = format!("\"{}\" is in the trash.", clean(&name));

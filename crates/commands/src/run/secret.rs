@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::app::{App, done, ended};
 use crate::command::{Command, FieldInput};
 use crate::run::{find_project, handle_of};
-use crate::view::{DoneView, EditView, Ending, FieldView, IdView, Outcome, SecretDetail, SecretView, VersionView};
+use crate::view::{
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView,
+};
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
 
@@ -82,9 +84,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                             None => old.push(new),
                         }
                     }
-                    if let Some(host) = old.iter().find(|field| field.name == "host") {
-                        audience.host = host.value.expose().to_owned();
-                    }
+                    let edited = |name: &str| {
+                        remove.iter().any(|gone| gone == name) || fields.iter().any(|field| field.name == name)
+                    };
+                    move_audience(audience, old, edited);
                     Ok(())
                 })
                 .await?;
@@ -121,13 +124,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::SecretMove { project, name, to } => {
             let from = place(session, project.as_deref()).await?;
             let target = find_project(session, &to, false).await?;
-            let id = session
-                .move_secret(from.space.authority().space(), &name, target.space.authority().space())
-                .await?;
-            done(&IdView {
-                id: id.to_string(),
-                name,
-            })
+            moved(session, &from, &name, &target).await
         }
         Command::SecretRemove { project, name } => {
             let view = place(session, project.as_deref()).await?;
@@ -137,6 +134,32 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         _ => Err(Error::Internal("a verb in the wrong room".into())),
     }
+}
+
+/// The old copy is only in the trash, and whoever could read it may have: both are said.
+async fn moved(session: &Session, from: &View, name: &str, to: &View) -> Result<Outcome> {
+    let (authority, contents) = (from.space.authority(), from.space.contents());
+    let name = find_item(&from.space, SECRET, name, false)?.name.clone();
+    let id = session
+        .move_secret(authority.space(), &name, to.space.authority().space())
+        .await?;
+    let mut readable_by = Vec::new();
+    for member in authority.members().keys().filter(|id| **id != session.principal()) {
+        readable_by.push(handle_of(session, *member).await?);
+    }
+    readable_by.sort();
+    let is_project = authority.space() != session.account().vault;
+    done(&MovedView {
+        id: id.to_string(),
+        change_secrets: if readable_by.is_empty() {
+            Vec::new()
+        } else {
+            vec![name.clone()]
+        },
+        name,
+        from: is_project.then(|| contents.name().to_owned()),
+        readable_by,
+    })
 }
 
 /// A project's secrets, or one's own.
@@ -170,6 +193,20 @@ fn audience_of(fields: &[FieldInput]) -> Audience {
     }
 }
 
+/// What was edited says anew where the secret may be handed over; a field that is gone no longer limits it.
+fn move_audience(audience: &mut Audience, fields: &[Field], edited: impl Fn(&str) -> bool) {
+    for (name, part) in [
+        ("host", &mut audience.host),
+        ("account", &mut audience.account),
+        ("purpose", &mut audience.purpose),
+    ] {
+        if edited(name) {
+            let field = fields.iter().find(|field| field.name == name);
+            *part = field.map(|field| field.value.expose().to_owned()).unwrap_or_default();
+        }
+    }
+}
+
 async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
     let view = place(session, project).await?;
     let mut views: Vec<SecretView> = view
@@ -182,11 +219,15 @@ async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
         .collect();
     if project.is_none() {
         // The key of each encrypted project is a secret of this user: wrapped with his public key, in the project's log.
-        for view in session.projects().await? {
+        // Also of a project that can't be used at the moment: this device has the key.
+        let all = session.all_projects().await?;
+        let known = all.trouble.into_iter().filter_map(|trouble| trouble.known);
+        for view in all.views.into_iter().chain(known) {
             let authority = view.space.authority();
             if authority.core().encrypted
                 && authority.role(session.principal()).is_some()
                 && view.space.current_key().is_some()
+                && !view.space.contents().is_removed()
             {
                 views.push(SecretView {
                     id: authority.space().to_string(),

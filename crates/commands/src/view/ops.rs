@@ -6,6 +6,8 @@ use holdfast_engine::{Finding, Level};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::types;
+
 views! {
     /// What would move to another server, and what would not.
     RelocationPlanView {
@@ -66,6 +68,7 @@ views! {
     /// What a doctor saw.
     DoctorView {
         /// Everything that was looked at.
+        #[ts(as = "Vec<types::Finding>")]
         findings: Vec<Finding>,
         /// How many of them are worth a look.
         warnings: usize,

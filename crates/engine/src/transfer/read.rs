@@ -162,9 +162,18 @@ impl<'a> Reader<'a> {
 
     /// Reads a file once. What it holds counts only if nothing about it changed meanwhile.
     fn once(&mut self, path: &Path) -> Result<Outcome> {
-        let opened = open(path).and_then(|file| settled(&file).map(|metadata| (file, metadata)));
+        let opened = open(path).and_then(|file| {
+            let looked = settled(
+                || file.metadata(),
+                |metadata| Stamp::of(metadata).is_older_than(SETTLED),
+                || std::thread::sleep(SETTLED),
+            );
+            looked.map(|metadata| (file, metadata))
+        });
         let (file, metadata) = match opened {
-            Ok(opened) => opened,
+            Ok((file, Some(metadata))) => (file, metadata),
+            // Somebody is writing to it: half of that would look like a whole file.
+            Ok((_, None)) => return Ok(Outcome::Changed),
             Err(error) => return Ok(Outcome::Unreadable(error.to_string())),
         };
         if !metadata.is_file() {
@@ -245,20 +254,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The file's metadata, once its last change is old enough to tell the next one from it.
+/// What a look at a file gives, once its last change is old enough to tell the next one from it; `None` when it keeps
+/// changing.
 ///
 /// File systems stamp with a clock that moves in ticks of some milliseconds, and stamp a write when it begins: a second
 /// write in the same tick, or the end of one under way, would not be seen. (git calls such files "racily clean".)
-fn settled(file: &File) -> io::Result<std::fs::Metadata> {
-    let mut metadata = file.metadata()?;
+fn settled<T>(
+    mut look: impl FnMut() -> io::Result<T>,
+    is_old: impl Fn(&T) -> bool,
+    mut wait: impl FnMut(),
+) -> io::Result<Option<T>> {
     for _ in 0..TRIES {
-        if Stamp::of(&metadata).is_older_than(SETTLED) {
-            break;
+        let seen = look()?;
+        if is_old(&seen) {
+            return Ok(Some(seen));
         }
-        std::thread::sleep(SETTLED);
-        metadata = file.metadata()?;
+        wait();
     }
-    Ok(metadata)
+    Ok(Some(look()?).filter(is_old))
 }
 
 /// What was left of the last block, and the next bytes of the file. `None` when it ends too early.
@@ -282,4 +295,27 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn open(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_counts_once_it_is_still_and_never_before() {
+        for still_after in 0..6 {
+            let (mut looks, mut waits) = (0, 0);
+            let seen = settled(
+                || {
+                    looks += 1;
+                    Ok(looks)
+                },
+                |look| *look > still_after,
+                || waits += 1,
+            );
+            let seen = seen.unwrap();
+            assert_eq!(seen, (still_after <= TRIES).then_some(still_after + 1));
+            assert_eq!(waits, still_after.min(TRIES));
+        }
+    }
 }
