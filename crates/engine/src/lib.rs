@@ -19,7 +19,7 @@
 //! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
-//! - `items`, `files`, `secrets`, `transfer`: content
+//! - `items`, `files`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //!
 //! The machine is behind four [`ports`]: the way to the server, a store of rows, the time, and who watches. Nothing here
@@ -35,6 +35,7 @@ mod files;
 mod find;
 mod genesis;
 mod identity;
+mod imports;
 mod invite;
 mod items;
 mod keychange;
@@ -54,6 +55,7 @@ pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem};
 pub use find::{find_item, find_version};
 pub use identity::{Identity, Keyring};
+pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, own_tags, plan_import};
 pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
 pub use keychange::NewKeys;

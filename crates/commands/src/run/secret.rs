@@ -36,6 +36,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 secret_type,
                 name: name.clone(),
                 description: note,
+                tags: Vec::new(),
                 fields: fields.into_iter().map(field).collect(),
                 audience,
                 expires_ms,
