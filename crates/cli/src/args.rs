@@ -5,6 +5,8 @@ mod item;
 mod names;
 mod project;
 mod secret;
+mod secret_file;
+mod secret_generate;
 mod serve;
 
 use std::path::PathBuf;
@@ -15,7 +17,9 @@ pub(crate) use account::{DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, Si
 pub(crate) use item::ItemVerb;
 pub(crate) use names::{ItemName, split};
 pub(crate) use project::ProjectVerb;
-pub(crate) use secret::{FieldArg, FieldValue, GenerateWhat, SecretGenerate, SecretVerb, is_plain};
+pub(crate) use secret::{FieldArg, FieldValue, SecretVerb, TypeArg};
+pub(crate) use secret_file::{SecretExport, SecretImport};
+pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
 
 const EXAMPLES: &str = "\

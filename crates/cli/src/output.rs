@@ -3,6 +3,7 @@
 mod clean;
 mod people;
 mod progress;
+mod secret_files;
 mod secrets;
 mod table;
 mod things;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 pub(crate) use clean::clean;
 pub(crate) use people::*;
 pub(crate) use progress::Bars;
+pub(crate) use secret_files::*;
 pub(crate) use secrets::*;
 pub(crate) use table::count;
 pub(crate) use things::*;

@@ -4,6 +4,7 @@ mod account;
 mod item;
 mod project;
 mod secret;
+mod secret_sets;
 
 use std::sync::Arc;
 
@@ -46,7 +47,16 @@ pub(crate) async fn run(
         | Command::SecretEdit { .. }
         | Command::SecretHistory { .. }
         | Command::SecretMove { .. }
+        | Command::SecretRestore { .. }
+        | Command::SecretUntrash { .. }
         | Command::SecretRemove { .. } => secret::run(app, command).await,
+        Command::SecretNotes { .. }
+        | Command::SecretTypes
+        | Command::SecretGenerate { .. }
+        | Command::SecretImportPreview { .. }
+        | Command::SecretImport { .. }
+        | Command::SecretImportUndo { .. }
+        | Command::SecretExport { .. } => secret_sets::run(app, command).await,
         other => project::run(app, other).await,
     }
 }

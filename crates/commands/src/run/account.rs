@@ -165,7 +165,7 @@ pub(crate) fn parse_bits(bits: Option<u32>) -> Result<Option<Bits>> {
 }
 
 /// A phrase that is strong enough to be a Master Key.
-fn parse_phrase(text: &str) -> Result<Phrase> {
+pub(super) fn parse_phrase(text: &str) -> Result<Phrase> {
     Phrase::check_strength(text).map_err(phrase_error)?;
     Phrase::new(text).map_err(phrase_error)
 }
@@ -181,7 +181,7 @@ fn phrase_error(error: holdfast_crypto::Error) -> Error {
     }
 }
 
-fn refuse_existing(path: &Path) -> Result<()> {
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     if path.exists() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())));
     }
