@@ -1,8 +1,10 @@
 //! Sets of secrets over the real programs: importing, taking back, exporting, versions, the trash, remarks.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use holdfast_tests::{Person, Server};
+use holdfast_tests::{Moment, Person, Relay, Server, Verdict};
 use serde_json::{Value, json};
 
 const PASSPHRASE: &str = "granola unpaid debit skimmer jawline truffle bulge eel";
@@ -535,4 +537,51 @@ fn a_thousand_secrets_come_in_with_a_handful_of_log_entries() {
         names(&ana.run(&["secret", "list", "--in", "Shop"]).ok()),
         Vec::<&str>::new()
     );
+}
+
+/// The way to the server breaks between two log entries: what was made is whole, said, can be taken back, and the same line goes on.
+#[test]
+fn an_import_that_is_cut_off_goes_on_where_it_was() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let relay = Relay::bind();
+    let url = relay.url();
+    // So many appends still come through.
+    let left = Arc::new(AtomicU64::new(u64::MAX));
+    let judge = {
+        let left = left.clone();
+        move |event: &holdfast_tests::Event<'_>| {
+            if !event.is_append() || event.moment != Moment::Arrived {
+                return Verdict::Go;
+            }
+            match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+                Ok(_) => Verdict::Go,
+                Err(_) => Verdict::Cut,
+            }
+        }
+    };
+    relay.open(server.port(), Arc::new(judge));
+    let ana = Person::sign_up(root.path(), &url, "ana@example.org");
+    let mut csv = String::from("title,username,password,notes\n");
+    for number in 0..1_500 {
+        csv.push_str(&format!("Login {number},ana,p{number},{}\n", "n".repeat(1_000)));
+    }
+    let file = ana.file("all.csv", &csv);
+    let import = ["secret", "import", "--from", "1password", &file];
+    left.store(0, Ordering::SeqCst);
+    ana.run(&import).fails(30);
+    assert_eq!(names(&ana.run(&["secret", "list"]).ok()), Vec::<&str>::new());
+    left.store(1, Ordering::SeqCst);
+    let first = ana.run(&import).fails(15);
+    let count = |view: &Value, list: &str| view[list].as_array().expect("a list").len();
+    assert!(count(&first, "made") > 100 && count(&first, "skipped") > 100);
+    assert_eq!(count(&first, "made") + count(&first, "skipped"), 1_500);
+    assert!(text(&first["skipped"][0]["reason"]).starts_with("not reached"));
+    left.store(u64::MAX, Ordering::SeqCst);
+    let second = ana.run(&import).ok();
+    assert_eq!(count(&second, "left"), count(&first, "made"));
+    assert_eq!(count(&second, "made"), count(&first, "skipped"));
+    let undone = ana.run(&["secret", "import-undo", text(&first["import"])]).ok();
+    assert_eq!(count(&undone, "trashed"), count(&first, "made"));
+    assert_eq!(names(&ana.run(&["secret", "list"]).ok()).len(), count(&second, "made"));
 }

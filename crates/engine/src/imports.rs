@@ -2,7 +2,7 @@
 //!
 //! What an import did is written on the items themselves, as labels that the import's id is in. So any device can take it
 //! back, and nothing has to be kept beside the log. Each log entry holds all of it or nothing; an import that is cut off
-//! between two has made whole secrets, and its id takes them back.
+//! between two has made whole secrets: its id takes them back, and the same import again goes on with the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,6 +109,7 @@ pub fn plan_import(space: &Space, incoming: &[Incoming], mine: &BTreeSet<ItemId>
         }
     }
     let mut planned: Vec<Planned> = Vec::with_capacity(incoming.len());
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
     let mut first_of: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut replaced: BTreeSet<ItemId> = BTreeSet::new();
     for (index, one) in incoming.iter().enumerate() {
@@ -137,7 +138,7 @@ pub fn plan_import(space: &Space, incoming: &[Incoming], mine: &BTreeSet<ItemId>
                 }
                 (OnClash::Replace, [_, _, ..]) => Planned::Unclear,
                 // Of several of one name in one file, the second does not replace the first.
-                _ => Planned::Make(free_name(name, &taken)),
+                _ => Planned::Make(free_name(name, &taken, numbers.entry(name).or_insert(2))),
             }
         };
         if let Planned::Make(name) = &next {
@@ -151,14 +152,15 @@ pub fn plan_import(space: &Space, incoming: &[Incoming], mine: &BTreeSet<ItemId>
     planned
 }
 
-fn free_name(name: &str, taken: &BTreeSet<String>) -> String {
-    if !taken.contains(name) {
-        return name.to_owned();
+/// The name, with a number if it is taken. `next` is where the last search for this name ended: ten thousand entries of one name
+/// would search for minutes.
+fn free_name(name: &str, taken: &BTreeSet<String>, next: &mut u64) -> String {
+    let mut free = name.to_owned();
+    while taken.contains(&free) {
+        free = format!("{name} ({next})");
+        *next += 1;
     }
-    (2_u64..)
-        .map(|number| format!("{name} ({number})"))
-        .find(|free| !taken.contains(free))
-        .unwrap_or_else(|| name.to_owned())
+    free
 }
 
 fn same(a: &NewSecret, b: &NewSecret) -> bool {
@@ -186,41 +188,56 @@ struct Batch {
 impl Session {
     /// Brings secrets in, under the import's id. `note` is what the new versions of replaced secrets say about themselves.
     ///
-    /// # Errors
-    /// [`Error::NotAllowed`] before anything is written; after an error in the middle [`Session::undo_import`] takes back what was
-    /// made.
+    /// Returns how each ended, in order. If something stops it in the middle, those that were not reached are missing, and
+    /// why is said: the others are there to stay, until [`Session::undo_import`] takes them back.
     pub async fn import_secrets(
         &self,
         space: SpaceId,
         incoming: &[Incoming],
         import: &str,
         note: &str,
-    ) -> Result<Vec<Imported>> {
-        let (me, now) = (self.principal(), self.now_ms());
+    ) -> (Vec<Imported>, Option<Error>) {
         let mut results: Vec<Imported> = Vec::with_capacity(incoming.len());
         let mut mine = BTreeSet::new();
         while results.len() < incoming.len() {
             let rest = &incoming[results.len()..];
-            let view = self.view(space).await?;
-            let batch = fill(&view.space, rest, &mine, import, note, me, now);
-            if batch.items.is_empty() {
-                results.extend(batch.results);
-                continue;
+            match self.import_batch(space, rest, &mine, import, note).await {
+                Ok(done) => {
+                    mine.extend(done.iter().filter_map(|done| match done {
+                        Imported::Made(id) | Imported::Replaced(id) => Some(*id),
+                        _ => None,
+                    }));
+                    results.extend(done);
+                }
+                Err(error) => return (results, Some(error)),
             }
-            let mut done = Vec::new();
-            self.append(space, |state| {
-                let batch = fill(state, rest, &mine, import, note, me, now);
-                done = batch.results;
-                Ok(put_all(batch.items))
-            })
-            .await?;
-            mine.extend(done.iter().filter_map(|done| match done {
-                Imported::Made(id) | Imported::Replaced(id) => Some(*id),
-                _ => None,
-            }));
-            results.extend(done);
         }
-        Ok(results)
+        (results, None)
+    }
+
+    /// One log entry's worth, or those at the front of which nothing is to be done.
+    async fn import_batch(
+        &self,
+        space: SpaceId,
+        rest: &[Incoming],
+        mine: &BTreeSet<ItemId>,
+        import: &str,
+        note: &str,
+    ) -> Result<Vec<Imported>> {
+        let (me, now) = (self.principal(), self.now_ms());
+        let view = self.view(space).await?;
+        let batch = fill(&view.space, rest, mine, import, note, me, now);
+        if batch.items.is_empty() {
+            return Ok(batch.results);
+        }
+        let mut done = Vec::new();
+        self.append(space, |state| {
+            let batch = fill(state, rest, mine, import, note, me, now);
+            done = batch.results;
+            Ok(put_all(batch.items))
+        })
+        .await?;
+        Ok(done)
     }
 
     /// Takes an import back: what it made goes into the trash, what it replaced is as it was before.

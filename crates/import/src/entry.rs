@@ -1,5 +1,7 @@
 //! What a file is turned into: entries, whose fields have names of their own, and a list of what was left out.
 
+use std::collections::BTreeMap;
+
 use holdfast_protocol::SecretText;
 use holdfast_protocol::item::{Audience, Field, SecretType};
 use zeroize::Zeroizing;
@@ -74,7 +76,9 @@ impl Import {
         if self.entries.len() + self.skipped.len() >= MAX_ENTRIES {
             return Err(Error::TooMany);
         }
-        let Draft { entry, bytes, crowded } = draft;
+        let Draft {
+            entry, bytes, crowded, ..
+        } = draft;
         if entry.fields.is_empty() {
             self.skip(entry.name, "there is nothing in it");
         } else if crowded {
@@ -93,6 +97,8 @@ pub(crate) struct Draft {
     entry: Entry,
     bytes: usize,
     crowded: bool,
+    /// The next number for a name that is taken.
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Draft {
@@ -110,6 +116,7 @@ impl Draft {
             },
             bytes: 0,
             crowded: false,
+            numbers: BTreeMap::new(),
         }
     }
 

@@ -90,11 +90,16 @@ pub fn read(source: Source, bytes: &[u8], name: &str, passphrase: Option<&str>) 
     if bytes.len() > MAX_FILE {
         return Err(Error::TooLarge);
     }
-    match source {
+    let import = match source {
         Source::Dotenv => dotenv::read(text::of(bytes)?, name),
         Source::Bitwarden => bitwarden::read(bytes),
         Source::OnePassword => onepassword::read(bytes),
         Source::Keepass => keepass::read(bytes, passphrase),
         Source::Holdfast => holdfast::read(bytes, passphrase),
+    }?;
+    // Several things may be left out of one entry; of a list like this nobody reads more.
+    if import.skipped.len() > MAX_ENTRIES {
+        return Err(Error::TooMany);
     }
+    Ok(import)
 }

@@ -125,3 +125,25 @@ fn headers_of_nothing_but_claims_are_refused() {
         }
     }
 }
+
+#[test]
+fn names_that_repeat_do_not_make_it_slow() {
+    let fields: Vec<String> = (0..1_000)
+        .map(|_| r#"{"name":"n","value":"v","type":0}"#.to_owned())
+        .collect();
+    let item = format!(r#"{{"type":2,"name":"n","fields":[{}]}}"#, fields.join(","));
+    let items = vec![item; 200].join(",");
+    let import = import(Source::Bitwarden, format!("{{\"items\":[{items}]}}"));
+    assert_eq!((import.entries.len(), import.entries[0].fields.len()), (200, 1_000));
+    assert_eq!(import.entries[199].fields[999].name, "n 1000");
+}
+
+#[test]
+fn what_is_left_out_is_counted_too() {
+    let item = r#"{"type":2,"name":"n","deletedDate":"2024"}"#;
+    let items = vec![item; MAX_ENTRIES + 1].join(",");
+    assert_eq!(
+        refused(Source::Bitwarden, format!("{{\"items\":[{items}]}}")),
+        Error::TooMany
+    );
+}

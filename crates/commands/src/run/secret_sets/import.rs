@@ -75,7 +75,18 @@ pub(super) async fn import(
     // Drawn like the id of a version: 128 bits, so that it means one import in all spaces.
     let id = VersionId::random(&mut rng()).to_string();
     let note = format!("Imported from {from}");
-    let results = session.import_secrets(space, &incoming, &id, &note).await?;
+    let (results, stopped) = session.import_secrets(space, &incoming, &id, &note).await;
+    let wrote = |done: &Imported| matches!(done, Imported::Made(_) | Imported::Replaced(_));
+    if let Some(error) = stopped.clone().filter(|_| !results.iter().any(wrote)) {
+        return Err(error);
+    }
+    // What was made before something stopped it is there, and has an id to take it back.
+    if let Some(error) = stopped {
+        skipped.extend(incoming[results.len()..].iter().map(|one| ImportSkippedView {
+            what: one.new.name.clone(),
+            reason: format!("not reached, import once more: {error}"),
+        }));
+    }
     let after = session.view(space).await?;
     let name_of = |item| after.space.contents().items().get(&item).map(|item| item.name.clone());
     let (mut made, mut replaced, mut left) = (Vec::new(), Vec::new(), Vec::new());
