@@ -18,6 +18,7 @@ fn token(name: &str, value: &str) -> NewSecret {
         secret_type: SecretType::Git,
         name: name.to_owned(),
         description: String::new(),
+        tags: Vec::new(),
         fields: vec![Field {
             name: "token".into(),
             value: text(value),

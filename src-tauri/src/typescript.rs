@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use holdfast_commands::{Command, Ending, FieldInput, types, view};
+use holdfast_commands::{
+    CharacterClass, Command, Ending, ExportProtection, FieldInput, ImportChoice, ImportFile, PasswordKind, Recipe,
+    types, view,
+};
 use ts_rs::{Config, TS};
 
 use crate::types as app;
@@ -40,6 +43,16 @@ pub fn text() -> String {
         types::PinState,
         types::Stage,
         types::Step,
+        types::OnClash,
+        types::ImportSource,
+        types::Level,
+        types::Finding,
+        PasswordKind,
+        CharacterClass,
+        Recipe,
+        ImportFile,
+        ImportChoice,
+        ExportProtection,
         FieldInput,
         Command,
         Ending,
@@ -74,6 +87,20 @@ pub fn text() -> String {
         view::KitView,
         view::DoneView,
         view::ErrorView,
+        view::GeneratedView,
+        view::SecretTypeView,
+        view::FieldTypeView,
+        view::SecretNotesView,
+        view::SecretNoteView,
+        view::AlsoInView,
+        view::ImportWill,
+        view::ImportPlanView,
+        view::ImportEntryView,
+        view::ImportClashView,
+        view::ImportSkippedView,
+        view::ImportView,
+        view::ImportUndoView,
+        view::ExportView,
         view::MovingView,
         view::StayingView,
         view::RelocationPlanView,
@@ -141,6 +168,15 @@ pub fn text() -> String {
         "secret-history": Vec<view::VersionView>,
         "secret-move": view::MovedView,
         "secret-remove": view::DoneView,
+        "secret-restore": view::IdView,
+        "secret-untrash": view::IdView,
+        "secret-notes": Vec<view::SecretNotesView>,
+        "secret-types": Vec<view::SecretTypeView>,
+        "secret-generate": view::GeneratedView,
+        "secret-import-preview": view::ImportPlanView,
+        "secret-import": view::ImportView,
+        "secret-import-undo": view::ImportUndoView,
+        "secret-export": view::ExportView,
     );
     format!("{}\n", text.trim_end())
 }

@@ -6,6 +6,8 @@ mod names;
 mod ops;
 mod project;
 mod secret;
+mod secret_file;
+mod secret_generate;
 mod serve;
 
 use std::path::PathBuf;
@@ -17,7 +19,9 @@ pub(crate) use item::ItemVerb;
 pub(crate) use names::{ItemName, split};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
-pub(crate) use secret::{FieldArg, FieldValue, GenerateWhat, SecretGenerate, SecretVerb, is_plain};
+pub(crate) use secret::{FieldArg, FieldValue, SecretVerb, TypeArg};
+pub(crate) use secret_file::{SecretExport, SecretImport};
+pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
 
 const EXAMPLES: &str = "\

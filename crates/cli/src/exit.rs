@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 26] = [
+const CODES: [(&str, u8); 29] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -33,6 +33,9 @@ const CODES: [(&str, u8); 26] = [
     ("conflict", 22),
     ("unreachable", 30),
     ("cancelled", 130),
+    ("passphrase-needed", USAGE),
+    ("passphrase-wrong", OTHER),
+    ("unreadable", OTHER),
     ("internal", OTHER),
     ("io", OTHER),
     ("busy", OTHER),
@@ -118,6 +121,9 @@ mod tests {
                 },
                 1,
             ),
+            (Error::Unreadable(text()), 1),
+            (Error::PassphraseNeeded, 2),
+            (Error::PassphraseWrong, 1),
             (Error::Internal(text()), 1),
         ];
         for (error, exit) in all {

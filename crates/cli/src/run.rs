@@ -10,6 +10,7 @@ mod ops;
 mod papers;
 mod project;
 mod secret;
+mod secret_file;
 mod serve;
 mod unlock;
 
@@ -21,7 +22,6 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use become_member::AccountView;
-pub(crate) use generate::GeneratedView;
 pub(crate) use serve::ListeningView;
 
 use crate::args::{Cli, Common, Verb};

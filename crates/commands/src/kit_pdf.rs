@@ -86,6 +86,11 @@ pub fn draft_kit(kit: &Kit, path: &Path) -> Result<KitFile> {
     KitFile::write(path, &Zeroizing::new(kit_pdf(kit)))
 }
 
+/// Writes a file for its owner alone, under its name only when whole, never over another.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    KitFile::write(path, bytes)?.name()
+}
+
 /// Wraps a page's content in a file. No dates, no ids, no author: nothing that the page itself does not say.
 fn document(content: &[u8]) -> Vec<u8> {
     let [catalog, pages, page, stream, info] = [1, 2, 3, 4, 5].map(Ref::new);

@@ -5,6 +5,7 @@ mod item;
 mod project;
 mod relocate;
 mod secret;
+mod secret_sets;
 
 use std::sync::Arc;
 
@@ -48,7 +49,16 @@ pub(crate) async fn run(
         | Command::SecretEdit { .. }
         | Command::SecretHistory { .. }
         | Command::SecretMove { .. }
+        | Command::SecretRestore { .. }
+        | Command::SecretUntrash { .. }
         | Command::SecretRemove { .. } => secret::run(app, command).await,
+        Command::SecretNotes { .. }
+        | Command::SecretTypes
+        | Command::SecretGenerate { .. }
+        | Command::SecretImportPreview { .. }
+        | Command::SecretImport { .. }
+        | Command::SecretImportUndo { .. }
+        | Command::SecretExport { .. } => secret_sets::run(app, command).await,
         other => project::run(app, other).await,
     }
 }

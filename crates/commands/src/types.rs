@@ -37,10 +37,25 @@ mirrors! {
     }
     /// How sure this user is of somebody's keys.
     PinState of item::PinState { NotChecked, Checked, Changed, }
+    /// What happens to a secret whose name is taken.
+    OnClash of holdfast_engine::OnClash { KeepBoth, Replace, Skip, }
     /// How bad something is.
     Level of holdfast_engine::Level { Ok, Warn, Bad, }
     /// What long work is doing.
     Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, Copying, }
+}
+
+/// Which program wrote a file of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "said where the original is")]
+pub enum ImportSource {
+    Dotenv,
+    Bitwarden,
+    #[serde(rename = "1password")]
+    OnePassword,
+    Keepass,
+    Holdfast,
 }
 
 /// What a doctor saw of one thing.

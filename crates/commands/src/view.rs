@@ -281,6 +281,9 @@ views! {
         changed: u64,
         /// When it stops working.
         expires_ms: Option<u64>,
+        /// When it was put into the trash, if it is there.
+        #[serde(default)]
+        trashed_ms: Option<u64>,
     }
     /// A secret.
     SecretDetail {
@@ -288,16 +291,28 @@ views! {
         secret: SecretView,
         /// About it.
         note: String,
-        /// Its fields; values only when they were asked for.
+        /// Its fields; hidden values only when they were asked for.
         fields: Vec<FieldView>,
-        /// The newest version's id.
+        /// The id of the version that is shown; the newest one's is what an edit names as seen.
         version: String,
+        /// Its number; 1 is the oldest that is kept.
+        number: usize,
+        /// How many versions are kept.
+        versions: usize,
+        /// Where it may be handed over; empty is anywhere.
+        host: String,
+        /// The account there.
+        account: String,
+        /// What for.
+        purpose: String,
     }
     /// A field of a secret.
     FieldView {
         /// Its name.
         name: String,
-        /// Its value, if it was asked for.
+        /// Whether its value is shown only when asked for.
+        hidden: bool,
+        /// Its value, if it is not hidden or was asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         value: Option<String>,
@@ -382,6 +397,10 @@ views! {
         next: String,
     }
 }
+
+mod secrets;
+
+pub use secrets::*;
 
 impl DoneView {
     /// It is done.

@@ -109,6 +109,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file to import that can't be read as what it was said to be. Nothing of it was taken.
+    #[error("{0}.")]
+    Unreadable(String),
+    /// A file that opens with a passphrase of its own, and none was given.
+    #[error("This file opens with its own passphrase.")]
+    PassphraseNeeded,
+    /// That passphrase does not open the file.
+    #[error("The passphrase is wrong, or the file was altered.")]
+    PassphraseWrong,
     /// A fault of this program or this computer.
     #[error("Something is wrong with this program or computer: {0}")]
     Internal(String),
@@ -141,6 +150,9 @@ impl Error {
             Self::Full(_) => "full",
             Self::Cancelled => "cancelled",
             Self::Io { .. } => "io",
+            Self::Unreadable(_) => "unreadable",
+            Self::PassphraseNeeded => "passphrase-needed",
+            Self::PassphraseWrong => "passphrase-wrong",
             Self::Internal(_) => "internal",
         }
     }
@@ -182,6 +194,13 @@ impl Error {
             Self::Full(_) => "Make room, then do it again.",
             Self::Cancelled => "Run the same command again to go on.",
             Self::Io { .. } => "Check the path and its permissions.",
+            Self::Unreadable(_) => {
+                "Check that it is the right file and the right program. Nothing of it was taken; nothing was changed."
+            }
+            Self::PassphraseNeeded => {
+                "Give the passphrase it was saved with: --passphrase-file, or type it when asked."
+            }
+            Self::PassphraseWrong => "Check Caps Lock and the keyboard layout and try again.",
             Self::Internal(_) => "Please report this with the code.",
         }
     }

@@ -19,7 +19,7 @@
 //! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
-//! - `items`, `files`, `secrets`, `transfer`: content
+//! - `items`, `files`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
@@ -37,6 +37,7 @@ mod find;
 mod genesis;
 mod health;
 mod identity;
+mod imports;
 mod invite;
 mod items;
 mod keychange;
@@ -58,6 +59,7 @@ pub use files::{UploadRequest, UploadedItem};
 pub use find::{find_item, find_version};
 pub use health::{Finding, Level, examine};
 pub use identity::{Identity, Keyring};
+pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, own_tags, plan_import};
 pub use invite::{Answered, GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
 pub use keychange::{ChangedKeys, NewKeys};

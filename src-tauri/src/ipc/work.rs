@@ -37,6 +37,7 @@ pub(super) async fn copy_field(
     let command = Command::SecretShow {
         project,
         name,
+        version: None,
         reveal: true,
     };
     let outcome = desk.run(command).await.map_err(told)?;

@@ -206,7 +206,7 @@ async fn key_change(session: &Session, phrase: &Phrase, new: NewKeys, out: Optio
 }
 
 /// A phrase that is strong enough to be a Master Key.
-fn parse_phrase(text: &str) -> Result<Phrase> {
+pub(super) fn parse_phrase(text: &str) -> Result<Phrase> {
     Phrase::check_strength(text).map_err(phrase_error)?;
     Phrase::new(text).map_err(phrase_error)
 }
@@ -220,4 +220,11 @@ fn phrase_error(error: holdfast_crypto::Error) -> Error {
         holdfast_crypto::Error::Phrase(reason) => Error::BadPhrase(reason),
         other => Error::Internal(other.to_string()),
     }
+}
+
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Err(Error::AlreadyExists(format!("{} is there already.", path.display())));
+    }
+    Ok(())
 }
