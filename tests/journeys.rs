@@ -1,5 +1,8 @@
 //! What people do in the real window: real backend, real server, no mocks.
 
 mod journeys {
+    mod data;
     mod first_run;
+    mod moving;
+    mod prepared;
 }

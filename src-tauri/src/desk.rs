@@ -127,6 +127,8 @@ impl Desk {
     pub(crate) async fn close(&self) {
         self.jobs.pause_all();
         self.clip.clear(None);
+        // What they have built and not finished is removed by themselves.
+        self.jobs.stopped().await;
         if let Some(app) = self.app() {
             app.lock();
         }

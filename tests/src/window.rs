@@ -204,6 +204,34 @@ impl Window {
         }
     }
 
+    /// What stands in the field with that label.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn value(&self, label: &str) -> String {
+        let name = quoted(label);
+        let xpath = format!("//*[self::input or self::textarea][@id=//label[normalize-space(.)={name}]/@for]");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.find(&xpath).await.prop("value").await {
+                Ok(value) => return value.unwrap_or_default(),
+                // It went away: look again.
+                Err(error) => assert!(Instant::now() < until, "{error}: {label}"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Goes to a tab, whatever its count is.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn press_tab(&self, name: &str) {
+        let name = quoted(name);
+        self.press(&format!("//nav//button[starts-with(normalize-space(.),{name})]"))
+            .await;
+    }
+
     /// Chooses an entry of the list with that label.
     ///
     /// # Panics
@@ -257,7 +285,7 @@ impl Window {
         std::fs::write(&self.picks, lines.join("\n")).expect("what is picked");
     }
 
-    /// Drops files on the window.
+    /// Drops files on the window; without any, some hang over it.
     ///
     /// # Panics
     /// When that does not work.

@@ -211,6 +211,8 @@ views! {
         bytes_sent: u64,
         /// Pieces that were there already.
         chunks_reused: u64,
+        /// Bytes of the files in those pieces.
+        bytes_reused: u64,
         /// What was left out.
         skipped: Vec<SkippedView>,
     }

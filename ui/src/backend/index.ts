@@ -105,6 +105,6 @@ export const rust = {
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),
   pauseJob: (id: number) => call<void>("pause_job", { id }),
-  resumeJob: (id: number) => call<JobView>("resume_job", { id }),
-  giveUpJob: (id: number) => call<void>("give_up_job", { id }),
+  resumeJob: (id: number, pick: number | null = null) => call<JobView>("resume_job", { id, pick }),
+  giveUpJob: (id: number) => call<JobView | null>("give_up_job", { id }),
 };

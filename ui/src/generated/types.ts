@@ -864,6 +864,10 @@ bytes_sent: number,
  */
 chunks_reused: number, 
 /**
+ * Bytes of the files in those pieces.
+ */
+bytes_reused: number, 
+/**
  * What was left out.
  */
 skipped: Array<SkippedView>, };
@@ -1694,7 +1698,11 @@ pick: number,
 /**
  * What they are called, without their folders.
  */
-names: Array<string>, };
+names: Array<string>, 
+/**
+ * Whether it is one folder, which can give its name to what is made of it.
+ */
+folder: boolean, };
 
 export type JobRequest = { "job": "upload", 
 /**
@@ -1742,7 +1750,7 @@ version: string | null,
  */
 pick: number, };
 
-export type JobState = "running" | "paused" | "done" | "failed";
+export type JobState = "running" | "paused" | "done" | "failed" | "cancelled";
 
 export type Answered = { 
 /**
@@ -1768,9 +1776,17 @@ download: boolean,
  */
 project: string, 
 /**
+ * Dataset, model, task or artifact.
+ */
+kind: ItemKind, 
+/**
  * What is moved.
  */
 name: string, 
+/**
+ * The folder that a download writes into.
+ */
+to: string | null, 
 /**
  * How it is.
  */

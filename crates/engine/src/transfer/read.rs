@@ -39,15 +39,22 @@ pub(super) struct Recorded {
     pub(super) chunks: Vec<ChunkId>,
 }
 
-/// The chunks of a file, and how many of them need not be sealed.
+/// The chunks of a file, and those of them that need not be sealed.
 struct Named {
     chunks: Vec<ChunkId>,
-    reused: u64,
+    reused: Reused,
+}
+
+/// What need not be sealed: how many chunks, how many bytes.
+#[derive(Clone, Copy, Default)]
+struct Reused {
+    chunks: u64,
+    bytes: u64,
 }
 
 /// What one reading of a file gave.
 enum Outcome {
-    Whole(Stamp, Vec<ChunkId>, u64),
+    Whole(Stamp, Vec<ChunkId>, Reused),
     Changed,
     Unreadable(String),
 }
@@ -115,7 +122,11 @@ impl<'a> Reader<'a> {
             && done.chunks.iter().all(|id| self.known.contains_key(id))
         {
             self.report.files_resumed += 1;
-            self.count(found.stamp.size, done.chunks.len(), done.chunks.len() as u64);
+            let all = Reused {
+                chunks: done.chunks.len() as u64,
+                bytes: found.stamp.size,
+            };
+            self.count(found.stamp.size, done.chunks.len(), all);
             self.meter.bytes(found.stamp.size);
             return Ok(Some(done.chunks.clone()));
         }
@@ -152,11 +163,12 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    fn count(&mut self, bytes: u64, chunks: usize, reused: u64) {
+    fn count(&mut self, bytes: u64, chunks: usize, reused: Reused) {
         self.report.files += 1;
         self.report.bytes += bytes;
         self.report.chunks += chunks as u64;
-        self.report.chunks_reused += reused;
+        self.report.chunks_reused += reused.chunks;
+        self.report.bytes_reused += reused.bytes;
         self.meter.file();
     }
 
@@ -200,7 +212,7 @@ impl<'a> Reader<'a> {
     /// Cuts and names `size` bytes of a file; `None` when there are fewer or more. The outer error ends the upload, the
     /// inner one is the file's own.
     fn contents(&mut self, file: &File, size: u64) -> Result<io::Result<Option<Named>>> {
-        let (mut chunks, mut reused, mut left, mut carry) = (Vec::new(), 0, size, Bytes::new());
+        let (mut chunks, mut reused, mut left, mut carry) = (Vec::new(), Reused::default(), size, Bytes::new());
         while left > 0 || !carry.is_empty() {
             let block = match block(file, &carry, &mut left) {
                 Ok(Some(block)) => block,
@@ -219,7 +231,8 @@ impl<'a> Reader<'a> {
                 let id = self.sealer.name(&piece);
                 chunks.push(id);
                 if self.known.contains_key(&id) || !self.seen.insert(id) {
-                    reused += 1;
+                    reused.chunks += 1;
+                    reused.bytes += length as u64;
                     self.meter.bytes(length as u64);
                     continue;
                 }
