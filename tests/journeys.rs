@@ -2,4 +2,6 @@
 
 mod journeys {
     mod first_run;
+    mod prepared;
+    mod secrets;
 }

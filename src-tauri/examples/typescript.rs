@@ -79,6 +79,8 @@ fn main() {
         app::NewAccountForm,
         app::SignInForm,
         app::RecoverForm,
+        app::PasswordKind,
+        app::MadePassword,
         app::Pick,
         app::Picked,
         app::JobRequest,

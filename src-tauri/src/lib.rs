@@ -9,6 +9,7 @@
 //! | `jobs` | long work: uploads, downloads; how far it is, pause, cancel |
 //! | `picks` | files that a person chose; the page gets a number, never a path it could invent |
 //! | `clip` | the clipboard, and clearing it |
+//! | `passwords` | making them |
 //! | `idle` | locking by itself |
 //! | `settings` | what a person can set for this computer |
 //! | `page` | the one web view: where it may go, and a new process for it after each lock and unlock |
@@ -26,6 +27,7 @@ mod idle;
 mod ipc;
 mod jobs;
 mod page;
+mod passwords;
 mod picks;
 mod settings;
 #[cfg(feature = "e2e")]

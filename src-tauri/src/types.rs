@@ -140,6 +140,28 @@ pub struct RecoverForm {
     pub phrase: Option<holdfast_commands::Hidden>,
 }
 
+/// What a password is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordKind {
+    /// Words that are easy to read out.
+    Words,
+    /// Letters, digits and signs, without those that look alike.
+    Characters,
+    /// Digits.
+    Pin,
+}
+
+/// A password that was made just now.
+#[derive(Clone, Serialize, TS)]
+pub struct MadePassword {
+    /// The password.
+    #[ts(type = "string")]
+    pub value: holdfast_commands::Hidden,
+    /// log2 of how many there are, rounded down.
+    pub bits: u32,
+}
+
 /// What the page asks for when it wants files; the person chooses them in the system's own dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]

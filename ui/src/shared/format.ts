@@ -67,6 +67,13 @@ export function left(seconds: number): string {
   );
 }
 
+/** A name inside a sentence: short, in quotation marks, in its own direction (Unicode's isolates around it). */
+export function quoted(name: string): string {
+  const LIMIT = 60;
+  const line = name.replace(/\s+/gu, " ");
+  return `“\u2068${line.length > LIMIT ? `${line.slice(0, LIMIT)}…` : line}\u2069”`;
+}
+
 /** Sorted as people sort: "file 2" before "file 10". */
 export function byName<T extends { name: string }>(items: readonly T[]): T[] {
   const order = new Intl.Collator(language(), { numeric: true, sensitivity: "base" });
