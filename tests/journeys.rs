@@ -5,4 +5,5 @@ mod journeys {
     mod first_run;
     mod moving;
     mod prepared;
+    mod secrets;
 }

@@ -22,7 +22,7 @@ pub struct Window {
     web: WebDriver,
     name: String,
     picks: PathBuf,
-    _driver: Driver,
+    driver: Driver,
 }
 
 impl Window {
@@ -54,7 +54,7 @@ impl Window {
             web,
             name: name.to_owned(),
             picks,
-            _driver: driver,
+            driver,
         };
         window.resize(1280, 800).await;
         window
@@ -283,6 +283,35 @@ impl Window {
     pub fn will_pick(&self, paths: &[&Path]) {
         let lines: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         std::fs::write(&self.picks, lines.join("\n")).expect("what is picked");
+    }
+
+    /// What is in the clipboard of the display; nothing when it is empty.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn clipboard(&self) -> String {
+        self.driver.clipboard()
+    }
+
+    /// Waits until that is in the clipboard.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn clipboard_has(&self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.clipboard() != text {
+            assert!(Instant::now() < until, "the clipboard has {:?}", self.clipboard());
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Another program copies text.
+    ///
+    /// # Panics
+    /// When it can't.
+    pub fn copy_elsewhere(&self, text: &str) {
+        self.driver.copy_elsewhere(text);
     }
 
     /// Drops files on the window; without any, some hang over it.

@@ -49,6 +49,45 @@ impl Session {
         self.change_item(space, id, |item| item.name = name.to_owned()).await
     }
 
+    /// Gives an item another name and text about it, and says when it stops working, in one entry.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when the name is taken.
+    pub async fn describe_item(
+        &self,
+        space: SpaceId,
+        id: ItemId,
+        name: &str,
+        description: &str,
+        expires_ms: Option<u64>,
+    ) -> Result<()> {
+        self.append(space, |state| {
+            let items = state.contents().items();
+            let mut item = items
+                .get(&id)
+                .ok_or_else(|| Error::NotFound {
+                    what: "item",
+                    name: id.to_string(),
+                })?
+                .clone();
+            let taken = items.values().any(|other| {
+                other.id != id && other.kind == item.kind && other.trashed_ms.is_none() && other.name == name
+            });
+            // Whoever has a name already may keep it, though somebody gave another thing the same at the same time.
+            if taken && item.name != name {
+                return Err(Error::AlreadyExists(format!(
+                    "There is already something called \"{name}\"."
+                )));
+            }
+            name.clone_into(&mut item.name);
+            description.clone_into(&mut item.description);
+            item.expires_ms = expires_ms;
+            Ok(put(item))
+        })
+        .await
+        .map(|_| ())
+    }
+
     /// Puts an item into the trash.
     ///
     /// # Errors

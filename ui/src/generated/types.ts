@@ -1688,6 +1688,18 @@ code: string,
  */
 phrase: string | null, };
 
+export type PasswordKind = "words" | "characters" | "pin";
+
+export type MadePassword = { 
+/**
+ * The password.
+ */
+value: string, 
+/**
+ * log2 of how many there are, rounded down.
+ */
+bits: number, };
+
 export type Pick = "files" | "folder" | "target";
 
 export type Picked = { 
