@@ -24,6 +24,8 @@ const COMMANDS: &[&str] = &[
     "run",
     "copy_field",
     "new_kit",
+    "change_key",
+    "export_activity",
     "pick",
     "start_job",
     "jobs",

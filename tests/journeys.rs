@@ -2,4 +2,7 @@
 
 mod journeys {
     mod first_run;
+    mod preferences;
+    mod prepared;
+    mod sharing;
 }

@@ -10,11 +10,15 @@ use holdfast_commands::types::bits_of;
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
+use holdfast_engine::ports::{Progress, Step};
 use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Session, rng};
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
-use crate::types::{InvitationLook, Judgement, NewAccountForm, Place, RecoverForm, ServerCheck, SignInForm};
+use crate::types::{
+    Entered, Event, InvitationLook, Judgement, KeyChangeForm, NewAccountForm, Place, RecoverForm, ServerCheck,
+    SignInForm,
+};
 
 /// Cost of a guess: log2 of scrypt's N.
 const LOG2_N: u8 = 18;
@@ -31,6 +35,7 @@ pub(crate) struct Door {
 struct Inner {
     generated: Option<Zeroizing<String>>,
     kit: Option<Kit>,
+    entered: Option<Entered>,
     asked: [usize; 2],
 }
 
@@ -67,9 +72,18 @@ impl Door {
         }
     }
 
-    /// Keeps a kit until it is written.
-    pub(crate) fn keep_kit(&self, kit: Option<Kit>) {
-        self.inner().kit = kit;
+    /// There are new keys, and maybe a kit that waits to be written. What they were made from is forgotten.
+    fn new_keys(&self, entered: Entered, kit: Option<Kit>) {
+        *self.inner() = Inner {
+            entered: Some(entered),
+            kit,
+            ..Inner::default()
+        };
+    }
+
+    /// What went just before.
+    pub(crate) fn entered(&self) -> Option<Entered> {
+        self.inner().entered
     }
 
     /// Whether a kit waits to be written.
@@ -189,7 +203,7 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
     };
     let (session, kit) = Session::sign_up(host.clone(), new).await?;
     let app = opened(desk, host, session);
-    desk.door.keep_kit(kit);
+    desk.door.new_keys(Entered::SignedUp, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
     if let Some(text) = form.invitation {
         // The account is there whatever comes of this; the inviter hears of it when the answer arrives.
@@ -221,9 +235,46 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     };
     let (session, kit) = Session::recover(host.clone(), form.code.expose(), &phrase, new).await?;
     opened(desk, host, session);
-    desk.door.keep_kit(kit);
+    desk.door.new_keys(Entered::Recovered, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
     Ok(())
+}
+
+/// Gives the account a new Master Key. The page that held it ends; a new kit waits to be written in the one after it.
+pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm) -> Result<()> {
+    let app = desk.app().ok_or(Error::NoAccount)?;
+    let session = app.session().await?;
+    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let new = NewKeys {
+        bits: form.bits.map(bits_of).transpose()?,
+        log2_n: LOG2_N,
+        leaked: form.leaked,
+        kit: form.kit,
+    };
+    let busy = desk.idle.busy();
+    let kit = session.change_keys(&phrase, new, &Told(Arc::clone(desk))).await?;
+    drop(busy);
+    desk.door.new_keys(Entered::KeyChanged, kit);
+    // The keys are new whatever comes of this: it only reminds.
+    if let Err(error) = desk.change_settings(|settings| settings.kit_kept = false) {
+        tracing::warn!(code = error.code(), "nobody will be reminded of the kit");
+    }
+    if app.is_unlocked() {
+        desk.enter(&app);
+    } else {
+        // Locked meanwhile: the kit is gone like everything else, and a new one can be made.
+        desk.door.forget();
+    }
+    Ok(())
+}
+
+/// Tells the page how far a key change is.
+struct Told(Arc<Desk>);
+
+impl Progress for Told {
+    fn report(&self, step: Step) {
+        self.0.tell(Event::Keys { step: step.into() });
+    }
 }
 
 fn opened(desk: &Arc<Desk>, host: holdfast_engine::Host, session: Session) -> Arc<App> {
@@ -272,8 +323,16 @@ mod tests {
         assert!(!weak.enough && weak.years < 1.0, "{} bits", weak.bits);
         let empty = judge(&Hidden::new(Zeroizing::new(String::new())));
         assert!(empty.refused.is_some());
+        door.new_keys(Entered::KeyChanged, None);
+        assert!(
+            door.new_phrase(None).is_err(),
+            "no key is made twice from what was drawn once"
+        );
+        assert_eq!(door.entered(), Some(Entered::KeyChanged));
+        door.make_phrase();
         door.forget();
         assert!(door.new_phrase(None).is_err());
+        assert_eq!(door.entered(), None);
     }
 
     #[test]

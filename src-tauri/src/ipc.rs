@@ -43,6 +43,8 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         work::run,
         work::copy_field,
         work::new_kit,
+        work::change_key,
+        work::export_activity,
         files::pick,
         files::start_job,
         files::jobs,

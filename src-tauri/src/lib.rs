@@ -11,6 +11,8 @@
 //! | `clip` | the clipboard, and clearing it |
 //! | `idle` | locking by itself |
 //! | `settings` | what a person can set for this computer |
+//! | `system` | locking with the computer |
+//! | `whole` | files that are written all or nothing |
 //! | `page` | the one web view: where it may go, and a new process for it after each lock and unlock |
 //! | `ipc` | the commands themselves |
 //! | `tested` | the tests' hands; not in a release |
@@ -28,9 +30,11 @@ mod jobs;
 mod page;
 mod picks;
 mod settings;
+mod system;
 #[cfg(feature = "e2e")]
 mod tested;
 pub mod types;
+mod whole;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,6 +79,7 @@ fn run(args: args::Args) -> Result<(), String> {
         .invoke_handler(ipc::handler())
         .setup(move |app| {
             page::open(app)?;
+            system::listen(&desk);
             desk.start(app.handle().clone());
             Ok(())
         })

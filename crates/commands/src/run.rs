@@ -31,7 +31,7 @@ pub(crate) async fn run(
         | Command::KitNew { .. }
         | Command::KitTest { .. }
         | Command::DeviceList
-        | Command::DeviceRemove { .. } => account::run(app, command).await,
+        | Command::DeviceRemove { .. } => account::run(app, command, &*progress).await,
         Command::Upload { .. }
         | Command::ItemList { .. }
         | Command::ItemShow { .. }

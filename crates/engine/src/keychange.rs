@@ -13,6 +13,7 @@ use holdfast_protocol::wire::KeyChange;
 use crate::account::{Account, PendingKeyChange};
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
+use crate::ports::{Progress, Stage, Step};
 use crate::recovery::Kit;
 use crate::rng;
 use crate::session::{Session, derive};
@@ -31,11 +32,13 @@ pub struct NewKeys {
 }
 
 impl Session {
-    /// Gives the account new keys. The session goes on with them.
+    /// Gives the account new keys. The session goes on with them. Once the server has them the change stands: spaces that
+    /// can't be told now are told after the next unlock, and the new kit is handed over all the same.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another device changed them at the same time.
-    pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
+    pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys, progress: &dyn Progress) -> Result<Option<Kit>> {
+        progress.report(at(Stage::Keys));
         self.check_account().await?;
         let old = self.keyring().current().clone();
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -69,6 +72,7 @@ impl Session {
             self.set_profile(&name, Some(identity.bundle().bundle.counter)).await?;
         }
         // Kept before it is sent: if this device dies in between, whoever types the new phrase here can finish.
+        progress.report(at(Stage::Committing));
         self.write(vec![pending.row()?]).await?;
         self.api.change_keys(&pending.change).await?;
 
@@ -81,7 +85,9 @@ impl Session {
         *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
         *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
         self.keep().await?;
-        self.upkeep_all().await?;
+        if let Err(error) = self.upkeep_telling(progress).await {
+            tracing::warn!(code = error.code(), "not every space knows the new keys yet");
+        }
         Ok(kit.map(|(kit, _)| Kit {
             made_ms: created_ms,
             ..kit
@@ -95,6 +101,17 @@ impl Session {
             .rows(self.keyring().current().prk(), self.rows.device_key())?;
         changes.push(PendingKeyChange::forget());
         self.write(changes).await
+    }
+}
+
+/// A stage in which there is nothing to count.
+fn at(stage: Stage) -> Step {
+    Step {
+        stage,
+        done: 0,
+        total: 0,
+        files: 0,
+        files_total: 0,
     }
 }
 

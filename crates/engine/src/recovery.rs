@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::keychange::NewKeys;
+use crate::ports::Silent;
 use crate::rng;
 use crate::session::{Host, Session, prove};
 
@@ -183,7 +184,7 @@ impl Session {
                 "The server shows keys that are not those of this kit.".into(),
             ));
         }
-        let kit = session.change_keys(phrase, new).await?;
+        let kit = session.change_keys(phrase, new, &Silent).await?;
         Ok((session, kit))
     }
 }

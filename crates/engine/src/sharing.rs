@@ -13,6 +13,7 @@ use holdfast_protocol::replay::{BundleSource, Space};
 
 use crate::error::{Error, Result};
 use crate::people::Person;
+use crate::ports::{Progress, Silent, Stage, Step};
 use crate::session::Session;
 use crate::spaces::{Draft, View};
 use crate::{genesis, rng};
@@ -369,10 +370,23 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn upkeep_all(&self) -> Result<Upkeep> {
+        self.upkeep_telling(&Silent).await
+    }
+
+    /// The same, and says how many spaces are done.
+    pub(crate) async fn upkeep_telling(&self, progress: &dyn Progress) -> Result<Upkeep> {
         let mut total = self.upkeep(self.account().vault).await?;
         let all = self.all_projects().await?;
         let pins = self.vault_pins().await?;
-        for view in all.views {
+        let spaces = all.views.len() as u64;
+        for (place, view) in all.views.into_iter().enumerate() {
+            progress.report(Step {
+                stage: Stage::Rewrapping,
+                done: place as u64,
+                total: spaces,
+                files: 0,
+                files_total: 0,
+            });
             let authority = view.space.authority();
             let id = authority.space();
             // Once a day is enough for the copy in the vault: each is an entry there.

@@ -10,6 +10,7 @@ import type {
   JobRequest,
   JobView,
   Judgement,
+  KeyChangeForm,
   Look,
   NewAccountForm,
   Pick,
@@ -101,6 +102,8 @@ export const rust = {
   copyField: (project: string | null, name: string, field: string) =>
     call<number>("copy_field", { project, name, field }),
   newKit: () => call<string | null>("new_kit"),
+  changeKey: (form: KeyChangeForm) => call<void>("change_key", { form }),
+  exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),

@@ -31,6 +31,11 @@ export function moment(ms: number): string {
   return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(ms);
 }
 
+/** 14:05 */
+export function time(ms: number): string {
+  return new Intl.DateTimeFormat(language(), { timeStyle: "short" }).format(ms);
+}
+
 const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 365 * 86_400],
   ["month", 30 * 86_400],
@@ -65,6 +70,13 @@ export function left(seconds: number): string {
   return new Intl.NumberFormat(language(), { style: "unit", unit: "second", unitDisplay: "long" }).format(
     Math.max(1, Math.round(seconds)),
   );
+}
+
+/** A name inside a sentence: short, in quotation marks, in its own direction (Unicode's isolates around it). */
+export function quoted(name: string): string {
+  const LIMIT = 60;
+  const line = name.replace(/\s+/gu, " ");
+  return `“\u2068${line.length > LIMIT ? `${line.slice(0, LIMIT)}…` : line}\u2069”`;
 }
 
 /** Sorted as people sort: "file 2" before "file 10". */

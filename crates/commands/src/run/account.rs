@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
+use holdfast_engine::ports::Progress;
 use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
 
 use crate::app::{App, done};
@@ -14,7 +15,7 @@ use crate::view::{
     CheckedView, DeviceView, DoneView, KeyChangeView, KitView, Outcome, StatusView, WhoamiView, WordsView,
 };
 
-pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
     match command {
         Command::Status => status(app).await,
         Command::Whoami => whoami(&*app.session().await?).await,
@@ -37,7 +38,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 kit: kit.is_some(),
             };
             let phrase = parse_phrase(phrase.expose())?;
-            key_change(&*app.session().await?, &phrase, new, kit).await
+            key_change(&*app.session().await?, &phrase, new, kit, progress).await
         }
         Command::KitNew { out } => {
             let session = app.session().await?;
@@ -138,11 +139,17 @@ fn words_view(person: &Person) -> WordsView {
     }
 }
 
-async fn key_change(session: &Session, phrase: &Phrase, new: NewKeys, out: Option<PathBuf>) -> Result<Outcome> {
+async fn key_change(
+    session: &Session,
+    phrase: &Phrase,
+    new: NewKeys,
+    out: Option<PathBuf>,
+    progress: &dyn Progress,
+) -> Result<Outcome> {
     if let Some(out) = &out {
         refuse_existing(out)?;
     }
-    let kit = session.change_keys(phrase, new).await?;
+    let kit = session.change_keys(phrase, new, progress).await?;
     if let (Some(kit), Some(out)) = (&kit, &out) {
         write_kit(kit, out)?;
     }
