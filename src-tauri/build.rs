@@ -28,6 +28,8 @@ const COMMANDS: &[&str] = &[
     "describe_secret",
     "restore_secret",
     "take_secret",
+    "change_key",
+    "export_activity",
     "pick",
     "start_job",
     "jobs",

@@ -4,6 +4,8 @@ mod journeys {
     mod data;
     mod first_run;
     mod moving;
+    mod preferences;
     mod prepared;
     mod secrets;
+    mod sharing;
 }

@@ -26,7 +26,7 @@ use crate::jobs::Jobs;
 use crate::picks::Picks;
 use crate::settings::Settings;
 use crate::types::{Event, Look, Phase, ServerLook};
-use crate::{builtin, page};
+use crate::{builtin, page, system};
 
 /// How long the server's events are not asked for again after they broke off.
 const EVENTS_PAUSE: Duration = Duration::from_secs(5);
@@ -220,6 +220,8 @@ impl Desk {
             }),
             kit_waits: self.door.kit_waits(),
             kit_due: !settings.kit_kept,
+            entered: self.door.entered(),
+            locks_with_system: system::TELLS,
             trouble: held(&self.trouble).clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             settings,
@@ -296,6 +298,14 @@ impl Desk {
         self.picks.clear();
         self.clip.clear(None);
         self.renew_page();
+    }
+
+    /// The computer sleeps or its screen locks.
+    pub(crate) fn locked_by_system(&self, why: &'static str) {
+        if self.settings().lock_with_system && self.app().is_some_and(|app| app.is_unlocked()) {
+            tracing::info!(why, "locked with the computer");
+            self.lock();
+        }
     }
 
     fn renew_page(&self) {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_commands::types::bits_of;
+use holdfast_commands::types::{Stage, Step, bits_of};
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
@@ -14,7 +14,10 @@ use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Sessi
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
-use crate::types::{InvitationLook, Judgement, NewAccountForm, Place, RecoverForm, ServerCheck, SignInForm};
+use crate::types::{
+    Entered, Event, InvitationLook, Judgement, KeyChangeForm, NewAccountForm, Place, RecoverForm, ServerCheck,
+    SignInForm,
+};
 
 /// Cost of a guess: log2 of scrypt's N.
 const LOG2_N: u8 = 18;
@@ -31,6 +34,7 @@ pub(crate) struct Door {
 struct Inner {
     generated: Option<Zeroizing<String>>,
     kit: Option<Kit>,
+    entered: Option<Entered>,
     asked: [usize; 2],
 }
 
@@ -67,9 +71,18 @@ impl Door {
         }
     }
 
-    /// Keeps a kit until it is written.
-    pub(crate) fn keep_kit(&self, kit: Option<Kit>) {
-        self.inner().kit = kit;
+    /// There are new keys, and maybe a kit that waits to be written. What they were made from is forgotten.
+    fn new_keys(&self, entered: Entered, kit: Option<Kit>) {
+        *self.inner() = Inner {
+            entered: Some(entered),
+            kit,
+            ..Inner::default()
+        };
+    }
+
+    /// What went just before.
+    pub(crate) fn entered(&self) -> Option<Entered> {
+        self.inner().entered
     }
 
     /// Whether a kit waits to be written.
@@ -189,7 +202,7 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
     };
     let (session, kit) = Session::sign_up(host.clone(), new).await?;
     let app = opened(desk, host, session);
-    desk.door.keep_kit(kit);
+    desk.door.new_keys(Entered::SignedUp, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
     if let Some(text) = form.invitation {
         // The account is there whatever comes of this; the inviter hears of it when the answer arrives.
@@ -221,8 +234,51 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     };
     let (session, kit) = Session::recover(host.clone(), form.code.expose(), &phrase, new).await?;
     opened(desk, host, session);
-    desk.door.keep_kit(kit);
+    desk.door.new_keys(Entered::Recovered, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
+    Ok(())
+}
+
+/// Gives the account a new Master Key. The page that held it ends; a new kit waits to be written in the one after it.
+pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm) -> Result<()> {
+    let app = desk.app().ok_or(Error::NoAccount)?;
+    let session = app.session().await?;
+    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let new = NewKeys {
+        bits: form.bits.map(bits_of).transpose()?,
+        log2_n: LOG2_N,
+        leaked: form.leaked,
+        kit: form.kit,
+    };
+    let busy = desk.idle.busy();
+    desk.tell(Event::Keys {
+        step: Step {
+            stage: Stage::Keys,
+            done: 0,
+            total: 0,
+            files: 0,
+            files_total: 0,
+        },
+    });
+    let changed = session.change_keys_with(&phrase, new, |_| Ok(())).await?;
+    drop(busy);
+    if let Some(error) = changed.left {
+        tracing::warn!(
+            code = error.code(),
+            "not every project knows the new keys yet; the next unlock goes on"
+        );
+    }
+    desk.door.new_keys(Entered::KeyChanged, changed.kit);
+    // The keys are new whatever comes of this: it only reminds.
+    if let Err(error) = desk.change_settings(|settings| settings.kit_kept = false) {
+        tracing::warn!(code = error.code(), "nobody will be reminded of the kit");
+    }
+    if app.is_unlocked() {
+        desk.enter(&app);
+    } else {
+        // Locked meanwhile: the kit is gone like everything else, and a new one can be made.
+        desk.door.forget();
+    }
     Ok(())
 }
 
@@ -272,8 +328,16 @@ mod tests {
         assert!(!weak.enough && weak.years < 1.0, "{} bits", weak.bits);
         let empty = judge(&Hidden::new(Zeroizing::new(String::new())));
         assert!(empty.refused.is_some());
+        door.new_keys(Entered::KeyChanged, None);
+        assert!(
+            door.new_phrase(None).is_err(),
+            "no key is made twice from what was drawn once"
+        );
+        assert_eq!(door.entered(), Some(Entered::KeyChanged));
+        door.make_phrase();
         door.forget();
         assert!(door.new_phrase(None).is_err());
+        assert_eq!(door.entered(), None);
     }
 
     #[test]

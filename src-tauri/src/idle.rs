@@ -15,6 +15,7 @@ const WARNING: Duration = Duration::from_secs(30);
 /// When to lock.
 pub(crate) struct Idle {
     minutes: AtomicU32,
+    busy: AtomicU32,
     deadline: Mutex<Deadline>,
 }
 
@@ -23,6 +24,7 @@ impl Idle {
     pub(crate) fn new(minutes: u32) -> Self {
         Self {
             minutes: AtomicU32::new(minutes),
+            busy: AtomicU32::new(0),
             deadline: Mutex::new(Deadline::after(span(minutes))),
         }
     }
@@ -39,10 +41,29 @@ impl Idle {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
     }
 
+    /// Until what is given ends, work goes on that locking would spoil.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        Busy(self)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::SeqCst) > 0
+    }
+
     /// Time left; `None` when it never locks by itself.
     fn left(&self) -> Option<Duration> {
         (self.minutes.load(Ordering::SeqCst) > 0)
             .then(|| self.deadline.lock().unwrap_or_else(PoisonError::into_inner).remaining())
+    }
+}
+
+/// Work that keeps it unlocked.
+pub(crate) struct Busy<'a>(&'a Idle);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -60,7 +81,7 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         }
         match desk.idle.left() {
             None => {}
-            Some(_) if desk.is_busy() => desk.idle.used(),
+            Some(_) if desk.idle.is_busy() || desk.is_busy() => desk.idle.used(),
             Some(left) if left.is_zero() => {
                 tracing::info!("locked: nobody was there for a while");
                 desk.lock();
@@ -70,5 +91,21 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
             }),
             Some(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_keeps_it_unlocked_until_the_last_of_it_ends() {
+        let idle = Idle::new(1);
+        let first = idle.busy();
+        let second = idle.busy();
+        drop(first);
+        assert!(idle.is_busy());
+        drop(second);
+        assert!(!idle.is_busy());
     }
 }

@@ -48,6 +48,8 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         secrets::describe_secret,
         secrets::restore_secret,
         secrets::take_secret,
+        work::change_key,
+        work::export_activity,
         files::pick,
         files::start_job,
         files::jobs,

@@ -12,6 +12,8 @@
 //! | `clip` | the clipboard, and clearing it |
 //! | `idle` | locking by itself |
 //! | `settings` | what a person can set for this computer |
+//! | `system` | locking with the computer |
+//! | `whole` | files that are written all or nothing |
 //! | `page` | the one web view: where it may go, and a new process for it after each lock and unlock |
 //! | `ipc` | the commands themselves |
 //! | `tested` | the tests' hands; not in a release |
@@ -29,11 +31,13 @@ mod jobs;
 mod page;
 mod picks;
 mod settings;
+mod system;
 #[cfg(feature = "e2e")]
 mod tested;
 mod tray;
 pub mod types;
 pub mod typescript;
+mod whole;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,6 +85,7 @@ fn run(args: args::Args) -> Result<(), String> {
             if let Err(error) = tray::add(app) {
                 tracing::warn!(%error, "no icon in the tray");
             }
+            system::listen(&desk);
             desk.start(app.handle().clone());
             Ok(())
         })

@@ -1,7 +1,6 @@
 //! What a person can set for this computer: a small file in the profile's config folder. Nothing in it is secret.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use holdfast_device::Profile;
 use holdfast_engine::{Error, Result};
@@ -72,14 +71,8 @@ impl Settings {
 
     /// Writes them, all or nothing.
     pub(crate) fn save(&self, profile: &Profile) -> Result<()> {
-        let path = path(profile);
-        let failed = |error: std::io::Error| Error::io(&path, &error);
         let text = serde_json::to_vec_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(&text).map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        crate::whole::write(&path(profile), &text)
     }
 
     /// Within what makes sense, whoever wrote it.

@@ -29,6 +29,18 @@ pub struct ServerLook {
     pub built_in: bool,
 }
 
+/// What went before the page that is open now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entered {
+    /// An account was made.
+    SignedUp,
+    /// An account was opened with its Recovery Kit and has a new Master Key.
+    Recovered,
+    /// The account has a new Master Key.
+    KeyChanged,
+}
+
 /// What the page has to know before it shows anything.
 #[derive(Clone, Serialize, TS)]
 pub struct Look {
@@ -42,6 +54,10 @@ pub struct Look {
     pub kit_waits: bool,
     /// The Recovery Kit is not kept yet.
     pub kit_due: bool,
+    /// What went just before; absent in everyday life.
+    pub entered: Option<Entered>,
+    /// Whether this computer tells when it sleeps or its screen locks.
+    pub locks_with_system: bool,
     /// What went wrong at the start.
     pub trouble: Option<ErrorView>,
     /// The program's version.
@@ -125,6 +141,20 @@ pub struct SignInForm {
     /// The Master Key.
     #[ts(type = "string")]
     pub phrase: holdfast_commands::Hidden,
+}
+
+/// A new Master Key for the account that is open.
+#[derive(Deserialize, TS)]
+pub struct KeyChangeForm {
+    /// The own phrase; the generated one if absent.
+    #[ts(type = "string | null")]
+    pub phrase: Option<holdfast_commands::Hidden>,
+    /// Size of the key pair; as before if absent.
+    pub bits: Option<u32>,
+    /// Somebody may have the old one.
+    pub leaked: bool,
+    /// Whether to make a new Recovery Kit. Without one the old kit ends and none takes its place.
+    pub kit: bool,
 }
 
 /// An account whose Master Key is lost, and its Recovery Kit.
@@ -277,6 +307,11 @@ pub enum Event {
     Changed {
         /// Its id.
         space: String,
+    },
+    /// A key change moved.
+    Keys {
+        /// How far it is.
+        step: Step,
     },
     /// Files hang over the window, or no longer.
     Hover {

@@ -35,7 +35,12 @@ fn keep(person: &Person, name: &str, project: Option<&str>, value: &str) {
 async fn is_nowhere(window: &Window, value: &str) {
     let script = "const [value] = arguments; return document.documentElement.outerHTML.includes(value) || [...document.querySelectorAll('input, textarea')].some((field) => field.value.includes(value));";
     let found = window.script(script, vec![value.into()]).await;
-    assert_eq!(found, Value::Bool(false), "{value} is on the page: {}", window.text().await);
+    assert_eq!(
+        found,
+        Value::Bool(false),
+        "{value} is on the page: {}",
+        window.text().await
+    );
 }
 
 async fn to_secrets(window: &Window) {
@@ -177,7 +182,9 @@ async fn moved_and_deleted(window: &Window) {
     window.click("Make the project").await;
     window.sees("Only you can open this.").await;
     window.press_tab("Secrets").await;
-    window.sees("Everybody in this project can open the secrets kept here.").await;
+    window
+        .sees("Everybody in this project can open the secrets kept here.")
+        .await;
     window.screen("11-none-in-project").await;
 
     window.click("Secrets").await;
@@ -319,8 +326,10 @@ async fn names_of_others_a_reader_and_a_server_that_is_away() {
         let argument = format!("--name={name}");
         let file = ben.file("value", TOKEN);
         let field = format!("<b>f</b>=@{file}");
-        ben.run(&["secret", "add", "--type", "git", &argument, "--in", "Of Ben", "--field", &field])
-            .ok();
+        ben.run(&[
+            "secret", "add", "--type", "git", &argument, "--in", "Of Ben", "--field", &field,
+        ])
+        .ok();
     }
     for number in 1..=40 {
         keep(&ben, &format!("Token {number}"), Some("Of Ben"), TOKEN);
@@ -335,7 +344,9 @@ async fn names_of_others_a_reader_and_a_server_that_is_away() {
     window.sees("Token 1").await;
     window.sees("onerror=document.title").await;
     window.screen("1-names").await;
-    window.click("<img src=x onerror=document.title='broken'><b>bold</b>").await;
+    window
+        .click("<img src=x onerror=document.title='broken'><b>bold</b>")
+        .await;
     window.sees("<b>f</b>").await;
     window.screen("2-html").await;
     assert_ne!(window.script("return document.title", Vec::new()).await, "broken");
@@ -384,7 +395,16 @@ fn variables(ana: &Person, root: &Path) {
     let url = root.join("url");
     std::fs::write(&url, "postgres://ana:hunter2@db.example.org/shop").expect("a file");
     let password = ana.file("value", "hunter3");
-    let args = ["secret", "add", "--type", "env", "--name", "Shop", "--note", "For the test shop"];
+    let args = [
+        "secret",
+        "add",
+        "--type",
+        "env",
+        "--name",
+        "Shop",
+        "--note",
+        "For the test shop",
+    ];
     let fields = [
         "--field",
         &format!("DATABASE_URL=@{}", url.display()),

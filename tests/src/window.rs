@@ -31,9 +31,17 @@ impl Window {
     /// # Panics
     /// When the window does not come up.
     pub async fn open(name: &str, profile: &Path) -> Self {
+        Self::open_with(name, profile, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Panics
+    /// When the window does not come up.
+    pub async fn open_with(name: &str, profile: &Path, environment: &[(&str, &str)]) -> Self {
         let picks = profile.with_extension("picks");
         std::fs::write(&picks, "").expect("a file for what is picked");
-        let driver = Driver::start(&picks);
+        let driver = Driver::start(&picks, environment);
         let mut capabilities = Capabilities::new();
         let options = json!({
             "binary": tools::program(),
@@ -240,6 +248,18 @@ impl Window {
         let (label, entry) = (quoted(label), quoted(entry));
         self.press(&format!(
             "//select[@id=//label[normalize-space(.)={label}]/@for]/option[normalize-space(.)={entry}]"
+        ))
+        .await;
+    }
+
+    /// Goes to a part of the project or of the settings, whatever its count is.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn part(&self, name: &str) {
+        let name = quoted(name);
+        self.press(&format!(
+            "//nav[starts-with(@aria-label,'Parts of')]//button[starts-with(normalize-space(.),{name})]"
         ))
         .await;
     }

@@ -1,5 +1,6 @@
 //! Verbs of an unlocked profile.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use holdfast_commands::Command;
@@ -10,7 +11,8 @@ use super::{Answer, told};
 use crate::desk::Desk;
 use crate::door::kit_name;
 use crate::picks::save_as;
-use crate::types::Answered;
+use crate::types::{Answered, KeyChangeForm};
+use crate::{door, whole};
 
 /// Runs a verb that names no file of this computer: those go through picks and jobs.
 #[tauri::command]
@@ -32,5 +34,28 @@ pub(super) async fn new_kit(app: AppHandle, desk: State<'_, Arc<Desk>>) -> Answe
     desk.run(Command::KitNew { out: out.clone() }).await.map_err(told)?;
     desk.change_settings(|settings| settings.kit_kept = true)
         .map_err(told)?;
+    Ok(Some(out.display().to_string()))
+}
+
+/// Gives the account a new Master Key.
+#[tauri::command]
+pub(super) async fn change_key(desk: State<'_, Arc<Desk>>, form: KeyChangeForm) -> Answer<()> {
+    door::change_key(&desk, form).await.map_err(told)
+}
+
+/// Writes what happened in a project, as JSON, where the person says; `None` when the dialog was closed.
+#[tauri::command]
+pub(super) async fn export_activity(
+    app: AppHandle,
+    desk: State<'_, Arc<Desk>>,
+    project: String,
+) -> Answer<Option<String>> {
+    // Before the dialog: what can't be told is said at once.
+    let outcome = desk.run(Command::ProjectActivity { project }).await.map_err(told)?;
+    let Some(out) = save_as(&app, Path::new("Holdfast activity.json")).await else {
+        return Ok(None);
+    };
+    let text = serde_json::to_vec_pretty(&outcome.value).map_err(|error| told(Error::Internal(error.to_string())))?;
+    whole::write(&out, &text).map_err(told)?;
     Ok(Some(out.display().to_string()))
 }

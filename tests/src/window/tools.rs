@@ -67,7 +67,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn start(picks: &Path) -> Self {
+    pub(super) fn start(picks: &Path, environment: &[(&str, &str)]) -> Self {
         let (screen, display) = display();
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
@@ -83,6 +83,7 @@ impl Driver {
             .env("HOLDFAST_E2E_PICK", picks)
             .env("HOLDFAST_E2E_UI", page())
             .env_remove("WAYLAND_DISPLAY")
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .expect("WebKitWebDriver is installed");

@@ -1,6 +1,6 @@
 // What Rust tells by itself, turned into state that any view can follow.
 import { rust, watch } from "../backend";
-import type { Event, JobView, Picked } from "../generated/types";
+import type { Event, JobView, Picked, Step } from "../generated/types";
 import { w } from "../i18n";
 import { toast } from "../shared/toasts.svelte";
 
@@ -10,6 +10,8 @@ export const live = $state({
   /** The space that changed last. */
   space: "",
   jobs: [] as JobView[],
+  /** How far a change of the Master Key is; null while there is none. */
+  keys: null as Step | null,
   /** Files hang over the window. */
   hover: false,
   /** Files were dropped; whoever shows them takes them. */
@@ -37,6 +39,9 @@ function hear(event: Event): void {
       break;
     case "changed":
       changed(event.space);
+      break;
+    case "keys":
+      live.keys = event.step;
       break;
     case "hover":
       live.hover = event.over;

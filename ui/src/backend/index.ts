@@ -10,6 +10,7 @@ import type {
   JobRequest,
   JobView,
   Judgement,
+  KeyChangeForm,
   Look,
   GeneratedView,
   NewAccountForm,
@@ -112,6 +113,8 @@ export const rust = {
   makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
     ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),
   newKit: () => call<string | null>("new_kit"),
+  changeKey: (form: KeyChangeForm) => call<void>("change_key", { form }),
+  exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),

@@ -1552,6 +1552,8 @@ address: string,
  */
 built_in: boolean, };
 
+export type Entered = "signed-up" | "recovered" | "key-changed";
+
 export type Look = { 
 /**
  * How far the program is.
@@ -1573,6 +1575,14 @@ kit_waits: boolean,
  * The Recovery Kit is not kept yet.
  */
 kit_due: boolean, 
+/**
+ * What went just before; absent in everyday life.
+ */
+entered: Entered | null, 
+/**
+ * Whether this computer tells when it sleeps or its screen locks.
+ */
+locks_with_system: boolean, 
 /**
  * What went wrong at the start.
  */
@@ -1674,6 +1684,24 @@ handle: string,
  */
 phrase: string, };
 
+export type KeyChangeForm = { 
+/**
+ * The own phrase; the generated one if absent.
+ */
+phrase: string | null, 
+/**
+ * Size of the key pair; as before if absent.
+ */
+bits: number | null, 
+/**
+ * Somebody may have the old one.
+ */
+leaked: boolean, 
+/**
+ * Whether to make a new Recovery Kit. Without one the old kit ends and none takes its place.
+ */
+kit: boolean, };
+
 export type RecoverForm = { 
 /**
  * The server's address.
@@ -1687,18 +1715,6 @@ code: string,
  * The new Master Key; the generated one if absent.
  */
 phrase: string | null, };
-
-export type PasswordKind = "words" | "characters" | "pin";
-
-export type MadePassword = { 
-/**
- * The password.
- */
-value: string, 
-/**
- * log2 of how many there are, rounded down.
- */
-bits: number, };
 
 export type Pick = "files" | "folder" | "target";
 
@@ -1832,7 +1848,11 @@ job: JobView, } | { "event": "changed",
 /**
  * Its id.
  */
-space: string, } | { "event": "hover", 
+space: string, } | { "event": "keys", 
+/**
+ * How far it is.
+ */
+step: Step, } | { "event": "hover", 
 /**
  * Whether they do.
  */

@@ -31,6 +31,11 @@ export function moment(ms: number): string {
   return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(ms);
 }
 
+/** 14:05 */
+export function time(ms: number): string {
+  return new Intl.DateTimeFormat(language(), { timeStyle: "short" }).format(ms);
+}
+
 const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 365 * 86_400],
   ["month", 30 * 86_400],

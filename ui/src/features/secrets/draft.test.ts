@@ -2,12 +2,18 @@ import { describe, expect, it } from "vitest";
 import type { SecretDetail } from "../../generated/types";
 import { changesOf, type Draft, draftsOf, newDrafts, touched, variable } from "./draft";
 
-function detail(type: string, fields: SecretDetail["fields"]): SecretDetail {
+function detail(type: string, given: { name: string; value?: string }[]): SecretDetail {
+  const fields = given.map((field) => ({ ...field, hidden: field.value === undefined }));
   return {
-    secret: { id: "1", name: "a", type, changed: 0, expires_ms: null },
+    secret: { id: "1", name: "a", type, changed: 0, expires_ms: null, trashed_ms: null },
     note: "",
     fields,
     version: "v",
+    number: 1,
+    versions: 1,
+    host: "",
+    account: "",
+    purpose: "",
   };
 }
 function at(drafts: Draft[], name: string): Draft {

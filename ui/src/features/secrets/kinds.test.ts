@@ -32,7 +32,7 @@ describe("the table", () => {
     expect(fieldName("credentials", "url")).toBe("Website");
   });
   it("orders what came in another order, and keeps the rest", () => {
-    const fields = ["x", "token", "host", "a"].map((name) => ({ name }));
+    const fields = ["x", "token", "host", "a"].map((name) => ({ name, hidden: false }));
     expect(inOrder("git", fields).map((field) => field.name)).toEqual(["host", "token", "x", "a"]);
   });
 });

@@ -1,0 +1,361 @@
+//! Letting people in, checking them, putting them out: two windows with a profile each, and one server between them.
+
+use std::path::Path;
+
+use holdfast_tests::{Person, Server, Window, small_dataset};
+use serde_json::{Value, json};
+
+use super::prepared::{folder, unlocked};
+
+const ANA: &str = "ana@example.org";
+const BEN: &str = "ben@example.org";
+/// Keys as WebDriver writes them.
+const TAB: &str = "\u{E004}";
+const ENTER: &str = "\u{E007}";
+const DOWN: &str = "\u{E015}";
+const ESCAPE: &str = "\u{E00C}";
+
+/// Ana with a project that holds a dataset and a secret.
+fn ana_with_scans(root: &Path, server: &Server) -> Person {
+    let ana = Person::sign_up(root, &server.url(), ANA);
+    ana.run(&["project", "create", "Scans"]).ok();
+    let data = small_dataset(root);
+    let data = data.to_str().expect("a path");
+    ana.run(&["dataset", "upload", "Scans", data, "--name", "penguins"])
+        .ok();
+    let token = format!("token=@{}", ana.file("token", "ghp_0123456789"));
+    let secret = [
+        "secret",
+        "add",
+        "--type",
+        "git",
+        "--name",
+        "GitHub token",
+        "--in",
+        "Scans",
+    ];
+    ana.run(&[&secret[..], &["--field", &token]].concat()).ok();
+    ana
+}
+
+/// The six words in the list with that name.
+async fn six_words(window: &Window, label: &str) -> String {
+    let xpath = format!("//ol[@aria-label='{label}']");
+    // The numbers before them are for the eye.
+    let text = window.read(&xpath).await;
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .filter(|part| part.parse::<u8>().is_err())
+        .collect();
+    assert_eq!(words.len(), 6, "{text}");
+    words.join(" ")
+}
+
+async fn open_members(window: &Window, project: &str) {
+    window.click("Projects").await;
+    window.click(project).await;
+    window.part("Members").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ana_lets_ben_in_checks_him_and_puts_him_out() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = ana_with_scans(root.path(), &server);
+    let ben = Person::locked(root.path(), &server.url(), BEN);
+    let (ana, ben) = tokio::join!(unlocked("sharing-ana", &ana), unlocked("sharing-ben", &ben));
+
+    // Ben reads his words out.
+    ben.sees("No projects yet").await;
+    ben.click("People").await;
+    ben.sees("Nobody yet").await;
+    let told = six_words(&ben, "My six words").await;
+    ben.screen("people-empty").await;
+    ben.click("Projects").await;
+
+    // Ana looks him up, compares, and shares.
+    open_members(&ana, "Scans").await;
+    ana.sees("Only you can open this.").await;
+    ana.screen("1-members-alone").await;
+    ana.click("Add people").await;
+    ana.fill("Their e-mail or name", BEN).await;
+    ana.screen("2-who").await;
+    ana.click("Look up").await;
+    ana.sees("You haven't checked that this is really ben@example.org")
+        .await;
+    ana.screen("3-unchecked").await;
+    ana.click("Check first").await;
+    ana.sees("ask for their six words").await;
+    assert_eq!(six_words(&ana, "Six words of ben@example.org").await, told);
+    ana.screen("4-check").await;
+    ana.click("They match").await;
+    ana.sees("Checked by you on").await;
+    ana.screen("5-checked").await;
+    ana.choose("Contributor").await;
+    ana.click("Share").await;
+    ana.sees("ben@example.org is in, as Contributor.").await;
+    ana.screen("6-shared").await;
+    ana.click("Done").await;
+    ana.sees("Only these 2 people can open this.").await;
+    ana.screen("7-members").await;
+
+    // Ben did nothing, and has the project.
+    ben.sees("Scans").await;
+    open_members(&ben, "Scans").await;
+    ben.sees("Only these 2 people can open this.").await;
+    ben.sees("Only owners add and remove people.").await;
+    ben.screen("member").await;
+
+    what_happened(&ana, root.path()).await;
+
+    // Ben is in Ana's list of people, with the result of the check.
+    ana.click("People").await;
+    ana.click(BEN).await;
+    assert_eq!(six_words(&ana, "Six words of ben@example.org").await, told);
+    ana.screen("people").await;
+
+    // Ana removes him; the first time she thinks better of it.
+    open_members(&ana, "Scans").await;
+    ana.click(BEN).await;
+    ana.sees("Can open, add and change everything in the project.").await;
+    ana.screen("8-member").await;
+    ana.click("Remove from this project").await;
+    ana.sees("They may keep copies of what they could open: 1 item, 1 secret.")
+        .await;
+    ana.screen("9-remove").await;
+    ana.click("Remove").await;
+    ana.sees("will be removed in a few seconds").await;
+    ana.screen("10-undo").await;
+    ana.click("Undo").await;
+    ana.no_longer_sees("will be removed in a few seconds").await;
+    ana.click(BEN).await;
+    ana.click("Remove from this project").await;
+    ana.click("Remove").await;
+    ana.sees("ben@example.org is out").await;
+    ana.sees("Change 1 secret where they come from").await;
+    ana.sees("GitHub token").await;
+    ana.sees("The project has a new key.").await;
+    ana.sees("Only you can open this.").await;
+    ana.screen("11-removed").await;
+    ana.click("I have seen this").await;
+    ana.no_longer_sees("ben@example.org is out").await;
+
+    // Nothing new reaches Ben: neither the project nor what it is called from now on.
+    ben.click("Projects").await;
+    ben.sees("No projects yet").await;
+    ben.screen("out").await;
+    ana.close().await;
+    ben.close().await;
+}
+
+/// The list of what happened: found by person, exported, and what the server sees of it.
+async fn what_happened(ana: &Window, root: &Path) {
+    ana.part("Activity").await;
+    ana.sees("let ben@example.org in as contributor").await;
+    ana.sees("Today").await;
+    ana.screen("activity").await;
+    ana.fill("Find in what happened", "penguins").await;
+    ana.no_longer_sees("let ben@example.org in").await;
+    ana.sees("penguins").await;
+    ana.fill("Find in what happened", "nothing like it").await;
+    ana.sees("Nothing fits").await;
+    ana.screen("activity-nothing").await;
+    ana.fill("Find in what happened", " ").await;
+    ana.click("What the server sees").await;
+    ana.sees("how big the locked boxes are").await;
+    ana.screen("server-sees").await;
+    ana.keys(ESCAPE).await;
+    let exports = folder(root, "exports");
+    ana.will_pick(&[&exports]);
+    ana.click("Export").await;
+    ana.sees("Saved: ").await;
+    let text = std::fs::read(exports.join("Holdfast activity.json")).expect("the export");
+    let events: Vec<Value> = serde_json::from_slice(&text).expect("JSON");
+    let added = events
+        .iter()
+        .find(|event| event["what"] == "added")
+        .expect("Ben's coming");
+    assert_eq!(
+        added["text"],
+        json!("ana@example.org let ben@example.org in as contributor")
+    );
+}
+
+/// What has the focus: its name, and in front of it what it is.
+async fn focus(window: &Window) -> String {
+    let script = "const at = document.activeElement; return (at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText || at.tagName).trim().replace(/\\s+/g, ' ')";
+    window
+        .script(script, Vec::new())
+        .await
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Presses Tab until something with that name has the focus.
+async fn tab_to(window: &Window, name: &str) {
+    let mut passed = Vec::new();
+    for _ in 0..60 {
+        let at = focus(window).await;
+        if at == name {
+            return;
+        }
+        passed.push(at);
+        window.keys(TAB).await;
+    }
+    panic!("{name:?} is not reached with Tab; passed {passed:?}");
+}
+
+/// Waits until something with that name has the focus by itself.
+async fn focused(window: &Window, name: &str) {
+    for _ in 0..600 {
+        if focus(window).await == name {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{name:?} should have the focus, and {:?} has", focus(window).await);
+}
+
+/// Words that differ stop the sharing, and everything goes without a mouse.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_is_enough_and_other_words_stop_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = ana_with_scans(root.path(), &server);
+    let ben = Person::sign_up(root.path(), &server.url(), BEN);
+    let ana = unlocked("sharing-keys", &ana).await;
+
+    tab_to(&ana, "Projects").await;
+    // Twice: the row of the list is behind the buttons above it.
+    ana.keys(ENTER).await;
+    tab_to(&ana, "New project").await;
+    ana.keys(TAB).await;
+    ana.keys(ENTER).await;
+    tab_to(&ana, "Members 1").await;
+    ana.keys(ENTER).await;
+    ana.sees("Only you can open this.").await;
+    tab_to(&ana, "Add people").await;
+    ana.keys(ENTER).await;
+    focused(&ana, "Their e-mail or name").await;
+    ana.keys(BEN).await;
+    ana.keys(ENTER).await;
+    focused(&ana, "Check first").await;
+    ana.keys(ENTER).await;
+    ana.sees("ask for their six words").await;
+
+    // Whoever answers the phone has other words: it stops here.
+    tab_to(&ana, "They don't match").await;
+    ana.keys(ENTER).await;
+    ana.sees("Those are not the words of ben@example.org").await;
+    focused(&ana, "Compare once more").await;
+    ana.screen("refused").await;
+    tab_to(&ana, "Back").await;
+    ana.keys(ENTER).await;
+    ana.no_longer_sees("Compare once more").await;
+    let text = ana.text().await;
+    assert!(!text.contains("Share anyway"), "{text}");
+    ana.screen("refused-person").await;
+
+    // It was a word misheard.
+    focused(&ana, "Check words").await;
+    ana.keys(ENTER).await;
+    focused(&ana, "Compare once more").await;
+    ana.keys(ENTER).await;
+    let words = ben.run(&["words"]).ok()["words"].as_str().expect("words").to_owned();
+    assert_eq!(six_words(&ana, "Six words of ben@example.org").await, words);
+    tab_to(&ana, "They match").await;
+    ana.keys(ENTER).await;
+    focused(&ana, "Share").await;
+    ana.keys(ENTER).await;
+    focused(&ana, "Done").await;
+    ana.keys(ENTER).await;
+    // The focus is back at what opened the dialog.
+    focused(&ana, "Add people").await;
+    let projects = ben.run(&["project", "list"]).ok();
+    assert_eq!(projects[0]["role"], "contributor");
+
+    // A member's card opens from the list and closes again.
+    tab_to(&ana, "Members").await;
+    ana.keys(DOWN).await;
+    ana.keys(ENTER).await;
+    ana.sees("Can open, add and change everything in the project.").await;
+    ana.keys(ESCAPE).await;
+    focused(&ana, "Members").await;
+    ana.close().await;
+}
+
+/// Whoever has no account gets a line of text; the last owner stays; the project goes to the trash and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_leaving_and_the_trash() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let person = ana_with_scans(root.path(), &server);
+    let ana = unlocked("sharing-more", &person).await;
+    open_members(&ana, "Scans").await;
+    ana.click("Add people").await;
+    ana.fill("Their e-mail or name", ANA).await;
+    ana.click("Look up").await;
+    ana.sees("That is you.").await;
+    ana.fill("Their e-mail or name", "cleo@example.org").await;
+    ana.click("Look up").await;
+    ana.sees("Nobody here is called cleo@example.org").await;
+    ana.screen("1-unknown").await;
+    ana.click("Invite them").await;
+    ana.choose("Reader").await;
+    ana.screen("2-invite").await;
+    ana.click("Make an invitation").await;
+    ana.sees("The server never sees it.").await;
+    let line = ana.read("//*[@data-test='invitation']").await;
+    assert!(line.starts_with("holdfast-invitation:"), "{line}");
+    ana.screen("3-invited").await;
+    ana.click("Copy").await;
+    ana.sees("Copied.").await;
+    ana.click("Done").await;
+    // Cleo makes an account with that line alone, and is in.
+    let cleo = Person::sign_up(root.path(), &server.url(), "cleo@example.org");
+    let line = cleo.file("invitation", &line);
+    cleo.run(&["project", "join", "--invitation-file", &line]).ok();
+
+    // The only owner can't leave.
+    ana.click(ANA).await;
+    ana.sees("Read yours out").await;
+    ana.screen("4-me").await;
+    ana.click("Leave this project").await;
+    ana.sees("You are the only owner").await;
+    ana.screen("5-last-owner").await;
+    ana.click("Cancel").await;
+
+    // A new name, and the old one back.
+    ana.part("Settings").await;
+    ana.sees("The server stores boxes it can't open.").await;
+    ana.fill("Name", "Scans of 2026").await;
+    ana.click("Rename").await;
+    ana.sees("The project is called").await;
+    ana.screen("6-project-settings").await;
+    ana.click("Undo").await;
+    ana.no_longer_sees("Scans of 2026").await;
+
+    // Into the trash and out of it, by the toast and by the list.
+    ana.click("Move to the trash").await;
+    ana.sees("is in the trash.").await;
+    ana.sees("No projects yet").await;
+    ana.click("Undo").await;
+    ana.click("Scans").await;
+    ana.part("Settings").await;
+    ana.click("Move to the trash").await;
+    ana.click("Trash (1)").await;
+    ana.sees("Nothing is removed by itself.").await;
+    ana.screen("7-trash").await;
+    ana.click("Remove for good").await;
+    ana.sees("Nobody can bring them back").await;
+    ana.screen("8-purge").await;
+    ana.fill("Type Scans to confirm", "Scans").await;
+    ana.click("Remove for good").await;
+    ana.sees("Removed for good: 2 items").await;
+    ana.click("Take out").await;
+    ana.no_longer_sees("Take out").await;
+    ana.click("Close").await;
+    ana.click("Scans").await;
+    ana.close().await;
+}

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import type { MemberView, ProjectDetail, Role } from "../../generated/types";
+import { gather } from "./everybody";
+
+const member = (handle: string, role: Role, more: Partial<MemberView> = {}): MemberView => ({
+  handle,
+  role,
+  kind: "user",
+  checked: "not-checked",
+  checked_ms: 1,
+  since_ms: 2,
+  words: "a b c d e f",
+  me: false,
+  ...more,
+});
+const project = (name: string, people: MemberView[]): ProjectDetail => ({
+  project: {
+    id: `id of ${name}`,
+    name,
+    encrypted: true,
+    role: "owner",
+    members: people.length,
+    bytes: 0,
+    changed_ms: 0,
+    trashed: false,
+    fresh: true,
+    trouble: null,
+  },
+  items: [],
+  people,
+  key_epoch: 0,
+});
+
+test("each person once, with all projects and the role in each; neither oneself nor nodes", () => {
+  const me = member("ana", "owner", { me: true });
+  const found = gather([
+    project("Scans", [me, member("ben 10", "reader"), member("gpu", "contributor", { kind: "node" })]),
+    project("Maps", [me, member("ben 10", "owner"), member("Ben 2", "reader", { checked: "changed" })]),
+  ]);
+  expect(found.map((known) => [known.handle, known.checked, known.projects.map(({ name, role }) => [name, role])])).toEqual([
+    ["Ben 2", "changed", [["Maps", "reader"]]],
+    ["ben 10", "not-checked", [["Scans", "reader"], ["Maps", "owner"]]],
+  ]);
+});

@@ -1,0 +1,36 @@
+// Everybody this person shares something with, gathered from all projects.
+import { ask } from "../../backend";
+import type { PinState, ProjectDetail, Role } from "../../generated/types";
+
+export interface Known {
+  handle: string;
+  checked: PinState;
+  since_ms: number;
+  words: string;
+  projects: { id: string; name: string; role: Role; encrypted: boolean }[];
+}
+
+/** Each person once, with all projects, sorted as people sort. Oneself and nodes are left out. */
+export function gather(details: readonly ProjectDetail[]): Known[] {
+  const people = new Map<string, Known>();
+  for (const { project, people: members } of details) {
+    for (const member of members) {
+      if (member.me || member.kind !== "user") continue;
+      const { handle, checked, checked_ms: since_ms, words } = member;
+      const known = people.get(handle) ?? { handle, checked, since_ms, words, projects: [] };
+      known.projects.push({ id: project.id, name: project.name, role: member.role, encrypted: project.encrypted });
+      people.set(handle, known);
+    }
+  }
+  const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+  return [...people.values()].sort((a, b) => order.compare(a.handle, b.handle));
+}
+
+/** Asks for all of them. A project that can't be looked at hides nobody else's people; it is named. */
+export async function everybody(): Promise<{ people: Known[]; missing: string[] }> {
+  const projects = (await ask({ verb: "project-list" })).filter((project) => !project.trashed);
+  const looks = await Promise.allSettled(projects.map(({ id }) => ask({ verb: "project-show", project: id })));
+  const details = looks.flatMap((look) => (look.status === "fulfilled" ? [look.value] : []));
+  const missing = projects.filter((_, n) => looks[n]?.status === "rejected").map((project) => project.name);
+  return { people: gather(details), missing };
+}
