@@ -543,9 +543,9 @@ fn a_thousand_secrets_come_in_with_a_handful_of_log_entries() {
 #[test]
 fn an_import_that_is_cut_off_goes_on_where_it_was() {
     let root = tempfile::tempdir().expect("a folder");
-    let server = Server::start(&root.path().join("server"));
     let relay = Relay::bind();
     let url = relay.url();
+    let server = Server::start_with(&root.path().join("server"), &["--origin", &url]);
     // So many appends still come through.
     let left = Arc::new(AtomicU64::new(u64::MAX));
     let judge = {

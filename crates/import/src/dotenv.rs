@@ -13,6 +13,7 @@
 //! `$NAME` is never expanded: it would bring in the environment of whoever imports. A name that stands twice has its last
 //! value, as in a shell. Line ends inside values are `\n`, whatever the file uses.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -23,9 +24,16 @@ use crate::entry::{Draft, Import};
 use crate::error::Error;
 use crate::text;
 
+/// The longest file that is read: what it comes to has to fit one entry, which is a quarter of this.
+const MAX_TEXT: usize = 1 << 20;
+
 pub(crate) fn read(text: &str, name: &str) -> Result<Import, Error> {
     let mut import = Import::in_clear();
+    if text.len() > MAX_TEXT {
+        return Err(Error::not_this("a .env file", "it is larger than 1 MiB"));
+    }
     let mut draft = Draft::new(SecretType::Env, name);
+    let mut repeated = BTreeMap::new();
     let mut reader = Reader {
         rest: text.chars().peekable(),
         line: 1,
@@ -36,10 +44,11 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Import, Error> {
             continue;
         };
         if draft.set(&found.name, text::secret(&value)) {
-            let why = format!("it is there more than once; line {} counts", found.line);
-            import.skipped.retain(|left| left.what != found.name);
-            import.skip(found.name, why);
+            repeated.insert(found.name, found.line);
         }
+    }
+    for (name, line) in repeated {
+        import.skip(name, format!("it is there more than once; line {line} counts"));
     }
     if draft.is_empty() && import.skipped.is_empty() {
         return Err(Error::not_this("a .env file", "there is no NAME=value in it"));

@@ -132,10 +132,10 @@ fn names_that_repeat_do_not_make_it_slow() {
         .map(|_| r#"{"name":"n","value":"v","type":0}"#.to_owned())
         .collect();
     let item = format!(r#"{{"type":2,"name":"n","fields":[{}]}}"#, fields.join(","));
-    let items = vec![item; 200].join(",");
+    let items = vec![item; 50].join(",");
     let import = import(Source::Bitwarden, format!("{{\"items\":[{items}]}}"));
-    assert_eq!((import.entries.len(), import.entries[0].fields.len()), (200, 1_000));
-    assert_eq!(import.entries[199].fields[999].name, "n 1000");
+    assert_eq!((import.entries.len(), import.entries[0].fields.len()), (50, 1_000));
+    assert_eq!(import.entries[49].fields[999].name, "n 1000");
 }
 
 #[test]
@@ -146,4 +146,18 @@ fn what_is_left_out_is_counted_too() {
         refused(Source::Bitwarden, format!("{{\"items\":[{items}]}}")),
         Error::TooMany
     );
+}
+
+#[test]
+fn a_very_long_env_file_is_refused_or_done_in_a_moment() {
+    assert!(
+        refused(Source::Dotenv, "A=1\n".repeat(300_000))
+            .to_string()
+            .contains("1 MiB")
+    );
+    let repeated = import(Source::Dotenv, "A=1\n".repeat(200_000));
+    assert_eq!((repeated.entries.len(), repeated.skipped.len()), (1, 1));
+    let many: String = (0..20_000).map(|number| format!("A{number}=1\n")).collect();
+    let crowded = import(Source::Dotenv, many);
+    assert_eq!((crowded.entries.len(), crowded.skipped.len()), (0, 1));
 }
