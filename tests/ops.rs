@@ -54,7 +54,9 @@ fn kit_of(ana: &Person, url: &str, store: &Path) -> String {
         };
         let phrase = Phrase::new(key.trim()).expect("a phrase");
         let session = Session::sign_in(host, ANA, &phrase).await.expect("signing in");
-        session.new_kit().await.expect("a kit").code.to_string()
+        let (kit, sealed) = session.make_kit();
+        session.replace_kit(&sealed).await.expect("a kit");
+        kit.code.to_string()
     })
 }
 

@@ -5,6 +5,7 @@
 //! the same address loaded into a new one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tauri::webview::NewWindowResponse;
 use tauri::{App, AppHandle, DragDropEvent, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
@@ -13,6 +14,11 @@ use crate::desk::Desk;
 
 /// The window's label; capabilities name it.
 pub(crate) const MAIN: &str = "main";
+
+/// Whether the process of a page can be ended here.
+const ENDS_PROCESS: bool = cfg!(target_os = "linux");
+/// How long an answer takes at most to reach the page that asked.
+const ANSWER_FIRST: Duration = Duration::from_millis(400);
 
 /// Opens the window.
 pub(crate) fn open(app: &App) -> tauri::Result<()> {
@@ -47,11 +53,18 @@ fn is_ours(scheme: &str, host: Option<&str>, port: Option<u16>) -> bool {
 
 /// Ends the page with its process, and opens it again in a new one.
 pub(crate) fn renew(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(MAIN)
-        && let Err(error) = renew_in(&window)
-    {
-        tracing::warn!(%error, "the page could not be opened anew");
-    }
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        // A page that is only loaded anew, while it waits for an answer, would ask once more: the answer goes first.
+        if !ENDS_PROCESS || is_driven() {
+            tokio::time::sleep(ANSWER_FIRST).await;
+        }
+        if let Some(window) = app.get_webview_window(MAIN)
+            && let Err(error) = renew_in(&window)
+        {
+            tracing::warn!(%error, "the page could not be opened anew");
+        }
+    });
 }
 
 #[cfg(target_os = "linux")]
@@ -73,7 +86,6 @@ fn renew_in(window: &WebviewWindow) -> tauri::Result<()> {
 
 /// Whether WebDriver has the page, as in most tests: its session ends with the web process, so there the page is only loaded
 /// anew. What the end of the process is for is tested without WebDriver.
-#[cfg(target_os = "linux")]
 fn is_driven() -> bool {
     cfg!(feature = "e2e") && std::env::var_os("TAURI_WEBVIEW_AUTOMATION").is_some()
 }

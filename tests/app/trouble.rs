@@ -78,7 +78,12 @@ async fn an_entry_that_no_client_takes_hides_no_other_project() {
         .map(|view| (view.name.as_str(), view.trouble.as_ref().map(|view| view.code.as_str())))
         .collect();
     assert_eq!(told, [("Other", None), ("Scans", Some("log-name"))]);
-    let secrets: Vec<SecretView> = ana.ask(Command::SecretList { project: None }).await;
+    let secrets: Vec<SecretView> = ana
+        .ask(Command::SecretList {
+            project: None,
+            trashed: false,
+        })
+        .await;
     assert_eq!(secrets.len(), 2, "the keys of both projects are still there");
     let alarms = ana.0.catch_up().await.expect("the rest is well");
     assert_eq!(alarms.len(), 1);

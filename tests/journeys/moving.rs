@@ -62,7 +62,6 @@ impl Gate {
 
 /// A file that nothing can make smaller.
 fn large(folder: &Path, name: &str, seed: u64) {
-    let mut bytes = vec![0_u8; 48_000_000];
     Dice::new(seed).file(&folder.join(name), 48_000_000);
 }
 

@@ -103,6 +103,7 @@ pub(crate) fn secret(name: &str, value: &str) -> NewSecret {
             value: SecretText::new(Zeroizing::new(value.into())),
         }],
         audience: Audience::default(),
+        tags: Vec::new(),
         expires_ms: None,
     }
 }
