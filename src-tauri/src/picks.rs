@@ -113,7 +113,7 @@ mod tests {
         assert!(!first.folder);
         assert!(picks.add(vec![std::env::temp_dir()]).folder);
         assert_eq!(picks.get(first.pick).unwrap().len(), 2);
-        assert!(picks.get(first.pick + 1).is_err());
+        assert!(picks.get(first.pick + 2).is_err());
         for _ in 0..KEPT {
             picks.add(Vec::new());
         }

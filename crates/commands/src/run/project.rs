@@ -36,6 +36,13 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectRestore { project } => {
             let view = find_project(session, &project, true).await?;
+            // By its id it is found wherever it is.
+            if view.space.contents().trashed_ms().is_none() {
+                return Err(Error::NotFound {
+                    what: "project in the trash",
+                    name: project,
+                });
+            }
             refuse_taken(session, view.space.contents().name()).await?;
             session.trash_project(view.space.authority().space(), false).await?;
             done(&DoneView::YES)

@@ -77,10 +77,10 @@ fn everything_that_can_be_taken_is_taken() {
         (note.secret_type, fields(note)[0].0, fields(note)[0].1.len()),
         (SecretType::Note, "text", 10_240)
     );
-    assert_eq!(
-        fields(entry(&import, "Visa")),
-        [("cardholderName", "Ana"), ("code", "123"), ("number", "4111")]
-    );
+    // In the order of the file, or sorted: that depends on what else is built with it.
+    let mut card = fields(entry(&import, "Visa"));
+    card.sort_unstable();
+    assert_eq!(card, [("cardholderName", "Ana"), ("code", "123"), ("number", "4111")]);
     assert_eq!(fields(entry(&import, "Me")), [("firstName", "Ana")]);
     let key = entry(&import, "Deploy");
     assert_eq!(

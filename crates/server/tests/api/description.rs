@@ -8,8 +8,10 @@ use crate::server::Server;
 fn the_committed_openapi_file_is_current() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
     let committed = std::fs::read_to_string(file).unwrap();
+    // Whether names are sorted depends on what else is built with it.
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert!(
-        committed == holdfast_server::openapi_json(),
+        read(&committed) == read(&holdfast_server::openapi_json()),
         "docs/openapi.json is stale: cargo run -p holdfast-server --example openapi > docs/openapi.json"
     );
 }
