@@ -385,7 +385,7 @@ impl Owner for Desk {
         Self::lock(self);
     }
 
-    fn ends_when_locked(&self) -> bool {
+    fn locked(&self) -> bool {
         false
     }
 

@@ -161,7 +161,7 @@ impl Window {
     pub async fn click(&self, name: &str) {
         let name = quoted(name);
         let xpath = format!(
-            "//*[self::button or self::a or self::summary or @role='menuitem' or @role='option'][not(@disabled)][normalize-space(.)={name} or @aria-label={name} or starts-with(@aria-label,concat({name},',')) or (@role='option' and .//*[normalize-space(.)={name}])]"
+            "//*[self::button or self::a or self::summary or @role='menuitem' or @role='option'][not(@disabled)][normalize-space(.)={name} or @aria-label={name} or starts-with(@aria-label,concat({name},',')) or ((self::button or @role='option') and .//*[normalize-space(.)={name}])]"
         );
         self.press(&xpath).await;
     }

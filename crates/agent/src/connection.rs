@@ -46,7 +46,7 @@ pub(super) async fn serve(owner: Arc<impl Owner>, stream: UnixStream) {
 async fn lock(owner: &impl Owner, mut write: OwnedWriteHalf) {
     owner.lock().await;
     let _ = write_frame(&mut write, &done()).await;
-    if owner.ends_when_locked() {
+    if owner.locked() {
         // Hung up by the end of the process: whoever asked waits for that.
         std::future::pending::<()>().await;
     }

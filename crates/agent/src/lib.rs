@@ -39,8 +39,8 @@ pub trait Owner: Send + Sync + 'static {
     /// Forgets the keys.
     async fn lock(&self);
 
-    /// After a [`Request::Lock`] was answered: whether the connection stays open until this process has ended.
-    fn ends_when_locked(&self) -> bool;
+    /// A [`Request::Lock`] was answered. True when this process ends now: the connection stays open until it has.
+    fn locked(&self) -> bool;
 
     /// Comes to the front. Whoever has no window says so.
     ///

@@ -193,10 +193,11 @@ impl Owns for Agent {
 
     async fn lock(&self) {
         self.app.lock();
-        self.end.cancel();
     }
 
-    fn ends_when_locked(&self) -> bool {
+    fn locked(&self) -> bool {
+        // Not before the answer is on its way.
+        self.end.cancel();
         true
     }
 

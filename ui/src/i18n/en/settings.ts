@@ -74,7 +74,7 @@ export const settings = {
   lockWithSystem: "Lock with the computer",
   lockWithSystemText: "When it goes to sleep, and when its screen is locked.",
 
-  devicesText: "Where you are signed in. Signing a device out keeps it from the server; what it has on its disk stays locked by your Master Key.",
+  devicesText: "Where you are signed in. Signing a device out ends its session; it gets in again only with your Master Key, and what it has on its disk stays locked by it. If somebody else may know the Master Key, change it.",
   thisDevice: "This computer",
   otherDevice: (id: string) => `Device ${id}`,
   deviceFirst: (date: string) => `signed in on ${date}`,
