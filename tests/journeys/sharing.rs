@@ -57,7 +57,6 @@ async fn open_members(window: &Window, project: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not through yet: run it with --run-ignored all"]
 async fn ana_lets_ben_in_checks_him_and_puts_him_out() {
     let root = tempfile::tempdir().expect("a folder");
     let server = Server::start(&root.path().join("server"));
