@@ -61,7 +61,17 @@ pub(crate) const FONTS: Need = Need {
 /// What the window's own build needs.
 pub(crate) const WINDOW: [Need; 4] = [C_COMPILER, PKG_CONFIG, WEBKIT, FONTS];
 /// What the tests of the window need besides.
-pub(crate) const WINDOW_TESTS: [Need; 5] = [
+pub(crate) const WINDOW_TESTS: [Need; 7] = [
+    Need {
+        program: "dbus-daemon",
+        package: "dbus",
+        why: "a bus on which a computer says that it sleeps",
+    },
+    Need {
+        program: "dbus-send",
+        package: "dbus",
+        why: "says so there",
+    },
     Need {
         program: "Xvfb",
         package: "xvfb",
