@@ -2,6 +2,7 @@
 
 use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
+use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
 
@@ -22,7 +23,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectShow { project } => show(session, &project).await,
         Command::ProjectRename { project, name } => {
             let id = find_project(session, &project, false).await?.space.authority().space();
-            refuse_taken(session, &name).await?;
+            refuse_taken(session, &name, Some(id)).await?;
             session.rename_project(id, &name).await?;
             done(&IdView {
                 id: id.to_string(),
@@ -36,8 +37,9 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectRestore { project } => {
             let view = find_project(session, &project, true).await?;
-            refuse_taken(session, view.space.contents().name()).await?;
-            session.trash_project(view.space.authority().space(), false).await?;
+            let id = view.space.authority().space();
+            refuse_taken(session, view.space.contents().name(), Some(id)).await?;
+            session.trash_project(id, false).await?;
             done(&DoneView::YES)
         }
         Command::ProjectPurge { project } => {
@@ -99,14 +101,16 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
 }
 
 async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome> {
-    refuse_taken(session, name).await?;
+    refuse_taken(session, name, None).await?;
     let space = session.create_project(name, !standard).await?;
     done(&project_view(session, &View { space, fresh: true }))
 }
 
-async fn refuse_taken(session: &Session, name: &str) -> Result<()> {
+/// Refuses a name that another project has than the one that is to get it.
+async fn refuse_taken(session: &Session, name: &str, this: Option<SpaceId>) -> Result<()> {
     match find_project(session, name, false).await {
         Err(Error::NotFound { .. }) => Ok(()),
+        Ok(view) if Some(view.space.authority().space()) == this => Ok(()),
         _ => Err(Error::AlreadyExists(format!(
             "There is already a project called \"{name}\"."
         ))),
