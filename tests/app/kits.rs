@@ -20,7 +20,7 @@ fn key_change(text: &str, kit: Option<std::path::PathBuf>) -> Command {
     }
 }
 
-const NEXT: &str = "another master key altogether, for ana";
+const NEXT: &str = "many plethora upward blah expediter wrongness enamel unshaved";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kit_that_can_not_be_written_ends_nothing() {
