@@ -47,12 +47,18 @@ const TESTED: &[&str] = &{
 fn main() {
     println!("cargo::rerun-if-changed=ui/dist");
     if !std::path::Path::new("ui/dist/index.html").exists() {
-        println!("cargo::error=The page is not built yet. `cargo xtask run` and `cargo xtask test` do it; by hand: cd ui && npm ci && npm run build");
+        println!(
+            "cargo::error=The page is not built yet. `cargo xtask run` and `cargo xtask test` do it; by hand: cd ui && npm ci && npm run build"
+        );
         return;
     }
     // The tests' own command has a capability of its own, which a release does not see.
     let tested = std::env::var_os("CARGO_FEATURE_E2E").is_some();
-    let capabilities = if tested { "src-tauri/capabilities/*.json" } else { "src-tauri/capabilities/main.json" };
+    let capabilities = if tested {
+        "src-tauri/capabilities/*.json"
+    } else {
+        "src-tauri/capabilities/main.json"
+    };
     let commands = tauri_build::AppManifest::new().commands(if tested { TESTED } else { COMMANDS });
     let attributes = tauri_build::Attributes::new()
         .app_manifest(commands)

@@ -278,7 +278,10 @@ async fn a_kit_alone_recovers_the_account() {
     // The kit ended with the keys it belonged to.
     assert!(ana.test_kit(&kit.code).await.is_err());
     let (kit, sealed) = ana.make_kit();
-    assert!(ana.test_kit(&kit.code).await.is_err(), "it counts once the server has it");
+    assert!(
+        ana.test_kit(&kit.code).await.is_err(),
+        "it counts once the server has it"
+    );
     ana.replace_kit(&sealed).await.expect("a new kit");
     ana.test_kit(&kit.code).await.expect("the new kit works");
 }

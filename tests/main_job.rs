@@ -119,7 +119,10 @@ fn five_thousand_awkward_files_come_back() {
             got.to_str().expect("a path"),
         ])
         .ok();
-    assert_eq!((&download["files"], &download["skipped"]), (&5_000.into(), &serde_json::json!([])));
+    assert_eq!(
+        (&download["files"], &download["skipped"]),
+        (&5_000.into(), &serde_json::json!([]))
+    );
     assert_eq!(difference(&sent, &got), "");
 }
 

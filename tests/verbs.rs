@@ -1,4 +1,10 @@
 //! Verbs of the command line, through the real program: what no journey happens to touch.
 
+#[path = "verbs/content.rs"]
+mod content;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/people.rs"]
+mod people;
+#[path = "verbs/shapes.rs"]
+mod shapes;

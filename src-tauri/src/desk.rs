@@ -189,7 +189,9 @@ impl Desk {
             phase,
             handle: account.as_ref().map(|account| account.handle.clone()),
             server: account.map(|account| ServerLook {
-                built_in: settings.here_port.is_some_and(|port| account.server == builtin::address(port)),
+                built_in: settings
+                    .here_port
+                    .is_some_and(|port| account.server == builtin::address(port)),
                 address: account.server,
             }),
             kit_waits: self.door.kit_waits(),

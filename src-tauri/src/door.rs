@@ -245,7 +245,13 @@ async fn run(app: &App, command: Command) -> Result<holdfast_commands::Outcome> 
 pub(crate) fn kit_name(handle: &str) -> PathBuf {
     let plain: String = handle
         .chars()
-        .map(|letter| if letter.is_alphanumeric() || "-_.@".contains(letter) { letter } else { '-' })
+        .map(|letter| {
+            if letter.is_alphanumeric() || "-_.@".contains(letter) {
+                letter
+            } else {
+                '-'
+            }
+        })
         .collect();
     PathBuf::from(format!("Holdfast Recovery Kit {plain}.pdf"))
 }

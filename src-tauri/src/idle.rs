@@ -41,12 +41,8 @@ impl Idle {
 
     /// Time left; `None` when it never locks by itself.
     fn left(&self) -> Option<Duration> {
-        (self.minutes.load(Ordering::SeqCst) > 0).then(|| {
-            self.deadline
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remaining()
-        })
+        (self.minutes.load(Ordering::SeqCst) > 0)
+            .then(|| self.deadline.lock().unwrap_or_else(PoisonError::into_inner).remaining())
     }
 }
 

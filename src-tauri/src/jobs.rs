@@ -224,7 +224,9 @@ struct Watcher {
 impl Progress for Watcher {
     fn report(&self, step: Step) {
         let mut inner = self.desk.jobs.inner();
-        let Some(job) = inner.jobs.get_mut(&self.id) else { return };
+        let Some(job) = inner.jobs.get_mut(&self.id) else {
+            return;
+        };
         let changed = job.view.step.as_ref().is_none_or(|old| old.stage != step.stage.into());
         job.view.step = Some(step.into());
         let now = Instant::now();

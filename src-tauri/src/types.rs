@@ -1,8 +1,8 @@
 //! What crosses between the page and Rust besides the commands and views of `holdfast-commands`. TypeScript is generated from here.
 
-use holdfast_commands::{Ending, Outcome};
 use holdfast_commands::types::Step;
 use holdfast_commands::view::ErrorView;
+use holdfast_commands::{Ending, Outcome};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 

@@ -53,7 +53,10 @@ async fn a_kit_that_can_not_be_written_ends_nothing() {
     assert_eq!(told.to_string(), "This Recovery Kit opens no account on this server.");
 
     let next = stage.folder().join("next.pdf");
-    let outcome = ana.run(key_change(NEXT, Some(next.clone()))).await.expect("a key change");
+    let outcome = ana
+        .run(key_change(NEXT, Some(next.clone())))
+        .await
+        .expect("a key change");
     assert_eq!(outcome.ending, Ending::Done);
     let view: KeyChangeView = serde_json::from_value(outcome.value).expect("its view");
     assert_eq!(view.kit, Some(next.display().to_string()));
@@ -80,13 +83,21 @@ async fn what_becomes_of_the_file_depends_on_what_the_server_said() {
         leaked: false,
         kit: false,
     };
-    elsewhere.change_keys(&phrase("ana, changed"), new).await.expect("a key change");
+    elsewhere
+        .change_keys(&phrase("ana, changed"), new)
+        .await
+        .expect("a key change");
     assert!(ana.run(key_change(NEXT, Some(out.clone()))).await.is_err());
     assert!(!out.exists() && unfinished(stage.folder()) == 0);
 
     let ben = Desk::new(&stage, "ben@example.org").await;
     let folder = stage.stop().await;
-    let told = ben.run(Command::KitNew { out: folder.path().join("ben.pdf") }).await.err();
+    let told = ben
+        .run(Command::KitNew {
+            out: folder.path().join("ben.pdf"),
+        })
+        .await
+        .err();
     assert!(
         matches!(&told, Some(Error::Unreachable(text)) if text.contains("ben.pdf")),
         "{told:?}"

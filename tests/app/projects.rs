@@ -39,7 +39,10 @@ async fn names(desk: &Desk) -> Vec<String> {
 }
 
 async fn code(desk: &Desk, command: Command) -> Option<String> {
-    desk.run(command).await.err().map(|error: Error| error.code().to_owned())
+    desk.run(command)
+        .await
+        .err()
+        .map(|error: Error| error.code().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +70,10 @@ async fn an_empty_project_in_the_trash_can_be_removed_for_good() {
     // Its name is free again, and another device sees the same.
     create(&ana, "Scans").await;
     drop(ana);
-    assert_eq!(names(&Desk::again(&stage, "ana@example.org").await).await, ["Kept", "Scans"]);
+    assert_eq!(
+        names(&Desk::again(&stage, "ana@example.org").await).await,
+        ["Kept", "Scans"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +90,10 @@ async fn a_name_is_not_taken_twice() {
     };
     assert_eq!(code(&ana, restore("Scans")).await.as_deref(), Some("already-exists"));
     assert_eq!(code(&ana, restore(&id)).await.as_deref(), Some("already-exists"));
-    assert_eq!(code(&ana, rename("Other", "Scans")).await.as_deref(), Some("already-exists"));
+    assert_eq!(
+        code(&ana, rename("Other", "Scans")).await.as_deref(),
+        Some("already-exists")
+    );
     ana.ask::<IdView>(rename("Scans", "Scans 2")).await;
     ana.ask::<DoneView>(restore("Scans")).await;
     assert_eq!(names(&ana).await, ["Other", "Scans", "Scans 2"]);

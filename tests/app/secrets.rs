@@ -43,7 +43,12 @@ async fn audience(desk: &Desk) -> Audience {
 async fn an_edit_moves_where_a_secret_may_go() {
     let stage = Stage::new().await;
     let ana = Desk::new(&stage, "ana@example.org").await;
-    let all = [("host", "a.example"), ("account", "ana"), ("purpose", "pull"), ("token", "t")];
+    let all = [
+        ("host", "a.example"),
+        ("account", "ana"),
+        ("purpose", "pull"),
+        ("token", "t"),
+    ];
     ana.ask::<IdView>(add(None, "GitHub", &all)).await;
     let edit = async |set: &[(&str, &str)], remove: &[&str]| {
         let command = Command::SecretEdit {
@@ -60,7 +65,10 @@ async fn an_edit_moves_where_a_secret_may_go() {
     assert_eq!(edit(&[("token", "u")], &[]).await, ["a.example", "ana", "pull"]);
     assert_eq!(edit(&[("account", "ben")], &[]).await, ["a.example", "ben", "pull"]);
     assert_eq!(edit(&[("purpose", "push")], &["host"]).await, ["", "ben", "push"]);
-    assert_eq!(edit(&[("host", "b.example")], &["account", "purpose"]).await, ["b.example", "", ""]);
+    assert_eq!(
+        edit(&[("host", "b.example")], &["account", "purpose"]).await,
+        ["b.example", "", ""]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +98,10 @@ async fn moving_says_who_can_still_read_it_where_it_was() {
     };
     ana.ask::<IdView>(add(None, "GitHub", &[("token", "t")])).await;
     let view: MovedView = ana.ask(go(None, "Old")).await;
-    assert_eq!((view.from, view.readable_by.len(), view.change_secrets.len()), (None, 0, 0));
+    assert_eq!(
+        (view.from, view.readable_by.len(), view.change_secrets.len()),
+        (None, 0, 0)
+    );
     let view: MovedView = ana.ask(go(Some("Old"), "New")).await;
     assert_eq!(view.name, "GitHub");
     assert_eq!(view.from.as_deref(), Some("Old"));

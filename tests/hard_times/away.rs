@@ -125,7 +125,10 @@ fn somebody_who_stops_it_can_go_on() {
             }
             then = now;
         }
-        assert!(then < SIZE.div_ceil(8 << 20) as usize, "agent: {with_agent}: it went on by itself");
+        assert!(
+            then < SIZE.div_ceil(8 << 20) as usize,
+            "agent: {with_agent}: it went on by itself"
+        );
         goes_on(&scene, &ana, root.path(), &args);
     }
 }

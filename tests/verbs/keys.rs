@@ -14,7 +14,18 @@ fn with_kit(root: &Path, server: &Server, handle: &str) -> (Person, String) {
     let person = Person::nobody(root, &server.url(), handle);
     let kit = person.home().join("kit.pdf").display().to_string();
     let url = server.url();
-    let args = ["signup", "--server", &url, "--handle", handle, "--generate", "--bits", "2048", "--kit", &kit];
+    let args = [
+        "signup",
+        "--server",
+        &url,
+        "--handle",
+        handle,
+        "--generate",
+        "--bits",
+        "2048",
+        "--kit",
+        &kit,
+    ];
     let made = person.run_without_key(&[&args[..], &CHEAP].concat()).ok();
     person.keep_key(made["master_key"].as_str().expect("a Master Key"));
     let code = person.file("code", &kit_words(Path::new(&kit)));
@@ -43,7 +54,17 @@ fn a_kit_alone_opens_the_account_on_a_bare_profile() {
     let bare = Person::nobody(root.path(), &server.url(), "bare");
     let next = bare.home().join("next.pdf").display().to_string();
     let url = server.url();
-    let args = ["key", "recover", "--server", &url, "--kit-code-file", &code, "--generate", "--kit", &next];
+    let args = [
+        "key",
+        "recover",
+        "--server",
+        &url,
+        "--kit-code-file",
+        &code,
+        "--generate",
+        "--kit",
+        &next,
+    ];
     let made = bare.run_without_key(&[&args[..], &CHEAP].concat()).ok();
     assert_eq!(made["handle"], "ana@example.org");
     assert_eq!(made["kit"], next.as_str());
@@ -77,7 +98,15 @@ fn recovery_works_in_the_profile_of_the_same_account() {
         .ok();
     let url = server.url();
     let recover = |code: &str| {
-        let args = ["key", "recover", "--server", &url, "--kit-code-file", code, "--generate"];
+        let args = [
+            "key",
+            "recover",
+            "--server",
+            &url,
+            "--kit-code-file",
+            code,
+            "--generate",
+        ];
         ana.run_without_key(&[&args[..], &CHEAP].concat())
     };
     assert_eq!(recover(&bens).fails(14)["code"], "profile-taken");
@@ -86,7 +115,10 @@ fn recovery_works_in_the_profile_of_the_same_account() {
     let made = recover(&code).ok();
     ana.keep_key(made["master_key"].as_str().expect("a Master Key"));
     assert_eq!(token(&ana), "my token");
-    assert_eq!(ana.run(&["words", "ben@example.org"]).ok()["checked"]["state"], "checked");
+    assert_eq!(
+        ana.run(&["words", "ben@example.org"]).ok()["checked"]["state"],
+        "checked"
+    );
     // What this device had is still its own: it can be read without the server.
     server.kill();
     assert_eq!(token(&ana), "my token");
@@ -128,7 +160,16 @@ fn a_generated_master_key_is_shown_before_the_account_is_made() {
         event.path == "/v1/accounts" && event.moment == Moment::Answered
     });
     let ana = Person::nobody(root.path(), &url, "ana@example.org");
-    let args = ["signup", "--server", &url, "--handle", "ana@example.org", "--generate", "--bits", "2048"];
+    let args = [
+        "signup",
+        "--server",
+        &url,
+        "--handle",
+        "ana@example.org",
+        "--generate",
+        "--bits",
+        "2048",
+    ];
     let mut child = ana.start(&[&args[..], &CHEAP].concat());
     held.reached.recv().expect("the server made it");
     child.kill().expect("it runs");
@@ -137,10 +178,44 @@ fn a_generated_master_key_is_shown_before_the_account_is_made() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("Your Master Key:"), "{said}");
     // And it is the one that opens the account.
-    let phrase = said.lines().map(str::trim).find(|line| line.split(' ').count() == 8).expect("eight words");
+    let phrase = said
+        .lines()
+        .map(str::trim)
+        .find(|line| line.split(' ').count() == 8)
+        .expect("eight words");
     let other = Person::nobody(root.path(), &server.url(), "other");
     other.keep_key(phrase);
     other
         .run(&["signin", "--server", &server.url(), "--handle", "ana@example.org"])
         .ok();
+}
+
+/// The Master Key is changed on one device; the other one, which knows the account, is told and signs in with the new one.
+#[test]
+fn a_known_profile_signs_in_after_a_key_change_elsewhere() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::locked(root.path(), &server.url(), "ana@example.org");
+    keep_token(&ana);
+    let laptop = ana.second_device();
+    let sign_in = |person: &Person| person.run(&["signin", "--server", &server.url(), "--handle", "ana@example.org"]);
+    sign_in(&laptop).ok();
+    assert_eq!(token(&laptop), "my token");
+
+    let next = ana.file(
+        "next",
+        "many plethora upward blah expediter wrongness enamel unshaved\n",
+    );
+    let args = ["key", "change", "--new-master-key-file", &next];
+    let changed = ana.run(&[&args[..], &CHEAP].concat()).ok();
+    assert_eq!(
+        (&changed["kit"], &changed["skipped"]),
+        (&Value::Null, &serde_json::json!([]))
+    );
+    laptop.run(&["project", "list"]).fails(21);
+    sign_in(&laptop).fails(10);
+    std::fs::copy(&next, laptop.key_file()).expect("the key");
+    laptop.run(&["project", "list"]).fails(10);
+    assert_eq!(sign_in(&laptop).ok()["words"], changed["words"]);
+    assert_eq!(token(&laptop), "my token");
 }

@@ -1,6 +1,7 @@
 //! Everything that leaves on standard output and standard error: one JSON document for programs, text for people.
 
 mod clean;
+mod contacts;
 mod people;
 mod progress;
 mod secrets;
@@ -19,6 +20,7 @@ use crate::exit;
 use crate::failure::Failure;
 
 pub(crate) use clean::clean;
+pub(crate) use contacts::*;
 pub(crate) use people::*;
 pub(crate) use progress::Bars;
 pub(crate) use secrets::*;

@@ -62,6 +62,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Secret(crate::args::SecretVerb::Generate(args)) => return generate::generate(&args),
         Verb::Whoami => account::whoami(),
         Verb::Words(args) => account::words(args),
+        Verb::People => account::people(),
         Verb::Verify(args) => account::verify(args),
         Verb::Key(crate::args::KeyVerb::Change(args)) => account::key_change(args)?,
         Verb::Kit(verb) => account::kit(verb)?,

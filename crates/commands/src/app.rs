@@ -67,10 +67,7 @@ impl App {
     /// Whether keys are in memory.
     #[must_use]
     pub fn is_unlocked(&self) -> bool {
-        self.session
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        self.session.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The unlocked session.
@@ -78,11 +75,7 @@ impl App {
     /// # Errors
     /// [`Error::Locked`], or [`Error::NoAccount`] where there is nothing to unlock.
     pub async fn session(&self) -> Result<Arc<Session>> {
-        let session = self
-            .session
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
         match session {
             Some(session) => Ok(session),
             None if Account::load(self.host.store.as_ref()).await?.is_none() => Err(Error::NoAccount),

@@ -408,9 +408,8 @@ impl Session {
         // Once a day is enough for the copy in the vault: each is an entry there.
         let pin = self.vault_pins().await?.into_iter().find(|pin| pin.space == id);
         if view.fresh
-            && pin.is_none_or(|pin| {
-                pin.seq < authority.seq() && pin.seen_ms.saturating_add(PIN_EVERY_MS) < self.now_ms()
-            })
+            && pin
+                .is_none_or(|pin| pin.seq < authority.seq() && pin.seen_ms.saturating_add(PIN_EVERY_MS) < self.now_ms())
         {
             self.remember_head(&view.space).await?;
         }

@@ -75,7 +75,8 @@ pub(super) async fn kit_question(desk: State<'_, Arc<Desk>>) -> Answer<[usize; 2
 pub(super) async fn kit_answer(desk: State<'_, Arc<Desk>>, words: [String; 2]) -> Answer<bool> {
     let right = desk.door.kit_answer(&words).map_err(told)?;
     if right {
-        desk.change_settings(|settings| settings.kit_kept = true).map_err(told)?;
+        desk.change_settings(|settings| settings.kit_kept = true)
+            .map_err(told)?;
     }
     Ok(right)
 }
@@ -83,7 +84,8 @@ pub(super) async fn kit_answer(desk: State<'_, Arc<Desk>>, words: [String; 2]) -
 /// The person says that the kit is kept, or that no reminder is wanted.
 #[tauri::command]
 pub(super) async fn kit_kept(desk: State<'_, Arc<Desk>>) -> Answer<()> {
-    desk.change_settings(|settings| settings.kit_kept = true).map_err(told)?;
+    desk.change_settings(|settings| settings.kit_kept = true)
+        .map_err(told)?;
     Ok(())
 }
 

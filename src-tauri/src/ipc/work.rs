@@ -69,7 +69,7 @@ pub(super) async fn new_kit(app: AppHandle, desk: State<'_, Arc<Desk>>) -> Answe
         return Ok(None);
     };
     desk.run(Command::KitNew { out: out.clone() }).await.map_err(told)?;
-    desk.change_settings(|settings| settings.kit_kept = true).map_err(told)?;
+    desk.change_settings(|settings| settings.kit_kept = true)
+        .map_err(told)?;
     Ok(Some(out.display().to_string()))
 }
-

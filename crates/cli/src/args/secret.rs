@@ -15,6 +15,7 @@ pub(crate) enum TypeArg {
     ApiKey,
     Ssh,
     Database,
+    Certificate,
     Env,
     Note,
 }
@@ -29,6 +30,7 @@ impl TypeArg {
             Self::ApiKey => &["key"],
             Self::Ssh => &["private_key"],
             Self::Database => &["url"],
+            Self::Certificate => &["certificate", "private_key"],
             Self::Env => &[],
             Self::Note => &["text"],
         }
@@ -44,6 +46,7 @@ impl From<TypeArg> for SecretType {
             TypeArg::ApiKey => Self::ApiKey,
             TypeArg::Ssh => Self::Ssh,
             TypeArg::Database => Self::Database,
+            TypeArg::Certificate => Self::Certificate,
             TypeArg::Env => Self::Env,
             TypeArg::Note => Self::Note,
         }
@@ -109,7 +112,8 @@ Examples:
   holdfast secret add --type credentials --name Intranet     # asks for the rest, without echo
 
 Fields: git host, username, token; aws access_key_id, secret_access_key, region; credentials username,
-password; api-key key; ssh private_key; database url; note text; env any. In all of them: host, account,
+password; api-key key; ssh private_key; database url; certificate certificate, private_key; note text; env
+any. In all of them: host, account,
 purpose say where the secret may be handed over (nowhere else, once one is set).
 One line end at the end of a value of one line is not part of it.";
 

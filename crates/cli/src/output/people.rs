@@ -1,8 +1,8 @@
 //! What people are told about accounts, projects and each other.
 
 use holdfast_commands::view::{
-    ActivityView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail, ProjectView,
-    PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+    ActivityView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail,
+    ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
@@ -92,7 +92,7 @@ pub(crate) fn verified(view: WordsView) -> String {
     format!("They match. {} is checked from now on.\n", clean(&view.handle))
 }
 
-fn checked(state: PinState, since_ms: u64) -> String {
+pub(super) fn checked(state: PinState, since_ms: u64) -> String {
     match state {
         PinState::NotChecked => "not checked yet".into(),
         PinState::Checked if since_ms == 0 => "checked".into(),

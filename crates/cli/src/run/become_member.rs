@@ -149,7 +149,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
             // A server that fell silent may have acted: then this kit is the only one.
             if let (Error::Unreachable(_), Some(file), Some(kit)) = (&error, file, &kit) {
                 match file.name() {
-                    Ok(()) => message(&format!("If the keys were changed, the new Recovery Kit is {}.", kit.display())),
+                    Ok(()) => message(&format!(
+                        "If the keys were changed, the new Recovery Kit is {}.",
+                        kit.display()
+                    )),
                     Err(other) => message(&other.to_string()),
                 }
             }

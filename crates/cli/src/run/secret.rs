@@ -52,7 +52,12 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
                 name,
                 to: to.clone(),
             };
-            named(from, name, command, tell(move |view: MovedView| output::moved(&place, &view)))
+            named(
+                from,
+                name,
+                command,
+                tell(move |view: MovedView| output::moved(&place, &view)),
+            )
         }
         SecretVerb::Remove { name, project } => {
             let text = format!("\"{}\" is in the trash.", clean(&name));

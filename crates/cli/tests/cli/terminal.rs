@@ -28,7 +28,11 @@ fn a_value_that_is_typed_is_not_seen() {
     let inner = bench.command(add);
     // `setsid` makes the terminal that of the program, as a shell would.
     let mut outer = Command::new("setsid");
-    outer.arg("--ctty").arg(inner.get_program()).args(inner.get_args()).env_clear();
+    outer
+        .arg("--ctty")
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env_clear();
     for (name, value) in inner.get_envs() {
         outer.env(name, value.unwrap());
     }

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::app::{App, done, ended};
 use crate::command::{Command, FieldInput};
 use crate::run::{find_project, handle_of};
-use crate::view::{DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView};
+use crate::view::{
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView,
+};
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
 
@@ -138,7 +140,9 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
 async fn moved(session: &Session, from: &View, name: &str, to: &View) -> Result<Outcome> {
     let (authority, contents) = (from.space.authority(), from.space.contents());
     let name = find_item(&from.space, SECRET, name, false)?.name.clone();
-    let id = session.move_secret(authority.space(), &name, to.space.authority().space()).await?;
+    let id = session
+        .move_secret(authority.space(), &name, to.space.authority().space())
+        .await?;
     let mut readable_by = Vec::new();
     for member in authority.members().keys().filter(|id| **id != session.principal()) {
         readable_by.push(handle_of(session, *member).await?);
@@ -147,7 +151,11 @@ async fn moved(session: &Session, from: &View, name: &str, to: &View) -> Result<
     let is_project = authority.space() != session.account().vault;
     done(&MovedView {
         id: id.to_string(),
-        change_secrets: if readable_by.is_empty() { Vec::new() } else { vec![name.clone()] },
+        change_secrets: if readable_by.is_empty() {
+            Vec::new()
+        } else {
+            vec![name.clone()]
+        },
         name,
         from: is_project.then(|| contents.name().to_owned()),
         readable_by,

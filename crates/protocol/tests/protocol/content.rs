@@ -121,7 +121,11 @@ fn a_space_that_is_trashed_twice_and_empty_is_gone() {
     log.push(&log.commit(ana().first(), purge(1)));
     assert!(removed(&log));
     let space = log.read_as(ana()).unwrap();
-    let gone = space.contents().events().iter().filter(|event| event.kind == EventKind::SpaceTrashed);
+    let gone = space
+        .contents()
+        .events()
+        .iter()
+        .filter(|event| event.kind == EventKind::SpaceTrashed);
     assert_eq!(gone.count(), 1, "it went to the trash once");
     assert!(space.contents().is_purged(&secret(1, me).id));
     log.push(&log.commit(ana().first(), trash_space(0)));

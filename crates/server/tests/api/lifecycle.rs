@@ -284,7 +284,10 @@ async fn killed_at_any_moment_nothing_acknowledged_is_lost() {
         client.base.clone_from(&base);
         let stored = all_entries(&client, &space).await;
         let seen = std::mem::take(&mut *seen.lock().unwrap());
-        assert!(stored.len() > seen.entries.len(), "the genesis and all acknowledged ones");
+        assert!(
+            stored.len() > seen.entries.len(),
+            "the genesis and all acknowledged ones"
+        );
         for (stored, told) in stored[1..].iter().zip(&seen.entries) {
             assert_eq!(stored, told);
         }
