@@ -4,6 +4,8 @@
 mod content;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/killed.rs"]
+mod killed;
 #[path = "verbs/people.rs"]
 mod people;
 #[path = "verbs/shapes.rs"]
