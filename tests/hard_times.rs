@@ -13,10 +13,10 @@ mod files;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use holdfast_tests::{Event, Parts, Relay, Server, Verdict};
+use holdfast_tests::{Event, Moment, Parts, Relay, Server, Verdict};
 
 /// A server behind a relay, at which one request can be held up.
 struct Scene {
@@ -24,6 +24,8 @@ struct Scene {
     url: String,
     parts: Arc<Mutex<Parts>>,
     armed: Arc<AtomicBool>,
+    /// Whoever has it closed keeps new requests waiting.
+    gate: Arc<RwLock<()>>,
     reached: Receiver<()>,
     verdict: Sender<Verdict>,
 }
@@ -39,8 +41,12 @@ impl Scene {
         let (reach, decided) = (Mutex::new(reach), Mutex::new(decided));
         let parts = Arc::new(Mutex::new(Parts::default()));
         let armed = Arc::new(AtomicBool::new(false));
-        let (noted, loaded) = (parts.clone(), armed.clone());
+        let gate = Arc::new(RwLock::new(()));
+        let (noted, loaded, door) = (parts.clone(), armed.clone(), gate.clone());
         let judge = move |event: &Event| {
+            if event.moment == Moment::Arrived {
+                drop(door.read().expect("the gate"));
+            }
             let stop = {
                 let mut parts = noted.lock().expect("the parts");
                 parts.note(event, true);
@@ -58,6 +64,7 @@ impl Scene {
             url,
             parts,
             armed,
+            gate,
             reached,
             verdict,
         }

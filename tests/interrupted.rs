@@ -269,3 +269,104 @@ async fn a_key_change_that_died_before_it_was_sent_is_finished_by_its_phrase() {
     let old = Session::unlock(host, &phrase("ana@example.org")).await;
     assert!(matches!(old, Err(Error::WrongMasterKey)));
 }
+
+/// Recoveries after which a new server is taken: each tries a code up to four times, and twenty tries are allowed at once.
+const RECOVERIES: usize = 4;
+
+/// A server with an account: its vault, and the code of its kit.
+async fn account_with_kit() -> (Stage, SpaceId, Zeroizing<String>) {
+    let stage = Stage::new().await;
+    let (ana, kit) = stage.person_with("ana@example.org", true).await;
+    let vault = ana.account().vault;
+    ana.add_secret(vault, secret("in the vault")).await.expect("a secret");
+    (stage, vault, kit.expect("a kit").code)
+}
+
+/// Recovery with a kit, and a new kit made in the same go, on a device that knows nothing: cut at every request. Afterwards
+/// exactly one of the two kits opens the account, on another device, with all that was in it.
+async fn cut_recovery(after: bool) {
+    let (mut stage, mut vault, mut code) = account_with_kit().await;
+    let new = NewKeys {
+        bits: None,
+        log2_n: MIN_LOG2_N,
+        leaked: false,
+        kit: true,
+    };
+    let mut cuts = 0;
+    for at in 0.. {
+        if at % RECOVERIES == RECOVERIES - 1 {
+            (stage, vault, code) = account_with_kit().await;
+        }
+        let cut = Arc::new(Cut {
+            inner: HttpTransport::new(&stage.url()).expect("an address"),
+            sent: AtomicUsize::new(0),
+            at: AtomicUsize::new(at),
+            after,
+            reached: Notify::new(),
+        });
+        let host = stage.device_over(&format!("bare-{at}"), cut.clone()).await;
+        let next = phrase(&format!("ana after recovery {at}"));
+        let mut kept = None;
+        let keep = |kit: &holdfast_engine::Kit| {
+            kept = Some(kit.code.clone());
+            Ok(())
+        };
+        let uncut = tokio::select! {
+            ended = Session::recover_with(host.clone(), &code, &next, new, keep) => {
+                let (_, changed) = ended.expect("an uncut recovery works");
+                assert!(changed.left.is_none() && changed.kit.is_some());
+                true
+            }
+            () = cut.reached.notified() => false,
+        };
+        cut.at.store(NEVER, Ordering::SeqCst);
+        cuts += usize::from(!uncut);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+
+        // The kit that was written before the change counts if the change did; else the one in hand.
+        let api = holdfast_engine::api::Api::anonymous(cut.clone());
+        let opens = async |code: &str| {
+            let key = holdfast_crypto::RecoveryKey::from_words(code).expect("a code");
+            let locator = holdfast_protocol::id::Locator(key.locator());
+            api.recover(&holdfast_protocol::wire::Recover { locator }).await.is_ok()
+        };
+        let old_opens = opens(&code).await;
+        let new_opens = match &kept {
+            Some(kept) => opens(kept).await,
+            None => false,
+        };
+        assert!(old_opens != new_opens, "cut at {at}: old {old_opens}, new {new_opens}");
+        if new_opens {
+            code = kept.expect("it opens");
+        }
+        // The very device that was stopped goes on, though nobody knows a Master Key for what is on it.
+        let settled = phrase(&format!("ana settled {at}"));
+        let (again, changed) = Session::recover_with(host.clone(), &code, &settled, new, |_| Ok(()))
+            .await
+            .unwrap_or_else(|error| panic!("cut at {at}: {error}"));
+        assert_eq!(
+            read(&again, vault).await.as_deref(),
+            Some("in the vault"),
+            "cut at {at}"
+        );
+        drop(again);
+        Session::unlock(host, &settled)
+            .await
+            .unwrap_or_else(|error| panic!("cut at {at}: {error}"));
+        code = changed.kit.expect("the next kit").code;
+        if uncut {
+            break;
+        }
+    }
+    assert!(cuts >= 7, "only {cuts} cuts were made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_cut_before_each_request_leaves_one_kit_that_opens() {
+    cut_recovery(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_cut_after_each_request_leaves_one_kit_that_opens() {
+    cut_recovery(true).await;
+}

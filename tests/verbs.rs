@@ -1,4 +1,12 @@
 //! Verbs of the command line, through the real program: what no journey happens to touch.
 
+#[path = "verbs/content.rs"]
+mod content;
 #[path = "verbs/keys.rs"]
 mod keys;
+#[path = "verbs/killed.rs"]
+mod killed;
+#[path = "verbs/people.rs"]
+mod people;
+#[path = "verbs/shapes.rs"]
+mod shapes;

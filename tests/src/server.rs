@@ -1,7 +1,6 @@
 //! A server process.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,13 +30,10 @@ impl Server {
     /// When it does not come up.
     #[must_use]
     pub fn start_with(data: &Path, extra: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
         let log = data.with_extension("log");
         let extra: Vec<String> = extra.iter().map(|&text| text.to_owned()).collect();
-        let child = spawn(data, port, &log, &extra);
+        // The system gives a port that nobody else has, and the server says which.
+        let (child, port) = spawn(data, 0, &log, &extra);
         Self {
             child,
             port,
@@ -85,7 +81,7 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.data, self.port, &self.log, &self.extra);
+        (self.child, _) = spawn(&self.data, self.port, &self.log, &self.extra);
     }
 }
 
@@ -96,7 +92,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> Child {
+fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16) {
     let errors = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -119,8 +115,10 @@ fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> Child {
         BufReader::new(stdout)
             .read_line(&mut line)
             .expect("a line from the server");
-        if line.contains("listening") {
-            return child;
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let address = ready["listening"].as_str().and_then(|url| url.rsplit(':').next());
+        if let Some(port) = address.and_then(|port| port.parse().ok()) {
+            return (child, port);
         }
         let _ = child.wait();
         assert!(

@@ -1,5 +1,7 @@
 //! Folders to upload, and comparing what came back.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,26 +35,30 @@ pub fn small_dataset(root: &Path) -> PathBuf {
 pub fn awkward_tree(root: &Path, count: usize) -> PathBuf {
     let top = root.join("tree");
     let long = "x".repeat(255);
-    let names = [
-        "plain.txt",
-        "with space",
-        "new\nline",
-        "émoji 🦭",
-        "-dash",
-        "quote'\"",
-        "tab\there",
-        "trailing.",
-        long.as_str(),
+    let names: [&[u8]; 13] = [
+        b"plain.txt",
+        b"with space",
+        b"new\nline",
+        "émoji 🦭".as_bytes(),
+        b"-dash",
+        b"-rf",
+        b"..x",
+        // Latin-1, as old archives have it: no UTF-8.
+        b"caf\xe9",
+        b"\xff\xfe",
+        b"quote'\"",
+        b"tab\there",
+        b"trailing.",
+        long.as_bytes(),
     ];
     for index in 0..count {
         let folder = top.join(format!("d{}", index % 50)).join(format!("e{}", index / 500));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let name = if index < 450 {
-            format!("{}{}", index / 50, names[index / 50])
-        } else {
-            format!("f{index}")
+        // Each of the names once in each of the fifty folders.
+        let name = match names.get(index / 50) {
+            Some(name) => OsStr::from_bytes(name).to_owned(),
+            None => format!("f{index}").into(),
         };
-        let name: String = if name.len() > 255 { long.clone() } else { name };
         let path = folder.join(name);
         let size = match index {
             0..50 => 0,

@@ -189,3 +189,33 @@ fn a_generated_master_key_is_shown_before_the_account_is_made() {
         .run(&["signin", "--server", &server.url(), "--handle", "ana@example.org"])
         .ok();
 }
+
+/// The Master Key is changed on one device; the other one, which knows the account, is told and signs in with the new one.
+#[test]
+fn a_known_profile_signs_in_after_a_key_change_elsewhere() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::locked(root.path(), &server.url(), "ana@example.org");
+    keep_token(&ana);
+    let laptop = ana.second_device();
+    let sign_in = |person: &Person| person.run(&["signin", "--server", &server.url(), "--handle", "ana@example.org"]);
+    sign_in(&laptop).ok();
+    assert_eq!(token(&laptop), "my token");
+
+    let next = ana.file(
+        "next",
+        "many plethora upward blah expediter wrongness enamel unshaved\n",
+    );
+    let args = ["key", "change", "--new-master-key-file", &next];
+    let changed = ana.run(&[&args[..], &CHEAP].concat()).ok();
+    assert_eq!(
+        (&changed["kit"], &changed["skipped"]),
+        (&Value::Null, &serde_json::json!([]))
+    );
+    laptop.run(&["project", "list"]).fails(21);
+    sign_in(&laptop).fails(10);
+    std::fs::copy(&next, laptop.key_file()).expect("the key");
+    laptop.run(&["project", "list"]).fails(10);
+    assert_eq!(sign_in(&laptop).ok()["words"], changed["words"]);
+    assert_eq!(token(&laptop), "my token");
+}

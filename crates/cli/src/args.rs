@@ -86,6 +86,11 @@ pub(crate) enum Verb {
     Whoami,
     /// Show six security words: your own, or somebody's as this device knows them
     Words(Words),
+    /// List everybody this device knows
+    #[command(
+        after_help = "Examples:\n  holdfast people\n  holdfast people --json | jq -r '.[] | select(.checked != \"checked\") | .handle'"
+    )]
+    People,
     /// Compare the six words that somebody told you
     Verify(Verify),
     /// Change the Master Key, or get back in with the Recovery Kit

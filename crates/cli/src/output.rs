@@ -1,6 +1,7 @@
 //! Everything that leaves on standard output and standard error: one JSON document for programs, text for people.
 
 mod clean;
+mod contacts;
 mod ops;
 mod people;
 mod progress;
@@ -21,6 +22,7 @@ use crate::exit;
 use crate::failure::Failure;
 
 pub(crate) use clean::clean;
+pub(crate) use contacts::*;
 pub(crate) use ops::*;
 pub(crate) use people::*;
 pub(crate) use progress::Bars;

@@ -77,6 +77,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Relocate(args) => ops::relocate(args)?,
         Verb::Whoami => account::whoami(),
         Verb::Words(args) => account::words(args),
+        Verb::People => account::people(),
         Verb::Verify(args) => account::verify(args),
         Verb::Key(crate::args::KeyVerb::Change(args)) => account::key_change(args)?,
         Verb::Kit(verb) => account::kit(verb)?,

@@ -120,6 +120,8 @@ pub enum Command {
         /// What was told.
         words: String,
     },
+    /// Lists everybody this device knows.
+    PeopleList,
     /// Gives the account a new Master Key, size or both.
     KeyChange {
         /// The new Master Key.
@@ -217,6 +219,28 @@ pub enum Command {
         #[ts(as = "types::Role")]
         role: Role,
     },
+    /// Changes what somebody may do.
+    ProjectRole {
+        /// Name or id.
+        project: String,
+        /// Who.
+        handle: String,
+        /// As what from now on.
+        #[ts(as = "types::Role")]
+        role: Role,
+    },
+    /// Lists who was invited and is not in yet.
+    InvitationList {
+        /// Name or id.
+        project: String,
+    },
+    /// Takes an invitation back.
+    InvitationWithdraw {
+        /// Name or id.
+        project: String,
+        /// Its id, or the handle that was invited.
+        invitation: String,
+    },
     /// Answers an invitation.
     InvitationAccept {
         /// Its text.
@@ -266,6 +290,9 @@ pub enum Command {
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
+        /// What is in the trash, instead of what is not.
+        #[ts(optional)]
+        trashed: Option<bool>,
     },
     /// Shows an item.
     ItemShow {

@@ -29,6 +29,7 @@ pub(crate) async fn run(
         | Command::Whoami
         | Command::Words { .. }
         | Command::Verify { .. }
+        | Command::PeopleList
         | Command::KeyChange { .. }
         | Command::KitNew { .. }
         | Command::KitTest { .. }

@@ -155,8 +155,24 @@ views! {
         /// When it ends, milliseconds since 1970-01-01 UTC.
         expires_ms: u64,
     }
+    /// Somebody this device knows.
+    PersonView {
+        /// Who.
+        handle: String,
+        /// How sure this user is of the keys.
+        #[ts(as = "types::PinState")]
+        checked: PinState,
+        /// Since when that is so, milliseconds since 1970-01-01 UTC.
+        since_ms: u64,
+        /// The six words.
+        words: String,
+        /// Names of the projects that both are in.
+        projects: Vec<String>,
+    }
     /// Who is waited for.
     WaitingView {
+        /// The invitation's id.
+        id: String,
         /// The handle.
         handle: String,
         /// As what.

@@ -198,6 +198,39 @@ impl Session {
             .collect())
     }
 
+    /// Takes an invitation back: nobody can answer it any more, and whoever has answered is not let in.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn withdraw_invitation(&self, id: InvitationId) -> Result<()> {
+        // First where it is answered. The other way round, one that was cut off could still be answered, and never withdrawn.
+        match self.api.withdraw_invitation(id).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(other) => return Err(other),
+        }
+        self.append(self.account().vault, |vault| {
+            let mut items = vault.contents().items().values();
+            let item = items.find(|item| {
+                let newest = item.versions.last().map(|version| &version.content);
+                matches!(newest, Some(Content::Invitation { id: of, .. }) if *of == id)
+            });
+            let item = item.ok_or_else(|| Error::NotFound {
+                what: "invitation",
+                name: id.to_string(),
+            })?;
+            Ok(Draft::commit(
+                Body {
+                    purged: vec![item.id],
+                    ..Body::default()
+                },
+                Vec::new(),
+                Vec::new(),
+            ))
+        })
+        .await
+        .map(|_| ())
+    }
+
     /// Lets in those who answered with the right proof: their keys are checked by it. Says who came in.
     ///
     /// # Errors

@@ -236,6 +236,28 @@ impl Session {
         self.judge(&newest, &chain, &pins).map(Some)
     }
 
+    /// Everybody whose keys this device has, without asking the server, but the user himself; and what is wrong with those
+    /// whose keys do not hold.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn known_people(&self) -> Result<(Vec<Person>, Vec<Error>)> {
+        let (mut people, mut trouble) = (Vec::new(), Vec::new());
+        for key in self.rows.list(CHAINS, &[]).await?.into_keys() {
+            let Some(principal) = PrincipalId::from_slice(&key).filter(|id| *id != self.principal()) else {
+                continue;
+            };
+            match self.known_person(principal).await {
+                Ok(Some(person)) if person.bundle.bundle.kind == PrincipalKind::User => people.push(person),
+                Ok(_) => {}
+                Err(error @ Error::KeysChanged(_)) => trouble.push(error),
+                Err(other) => return Err(other),
+            }
+        }
+        people.sort_by(|a, b| a.bundle.bundle.handle.cmp(&b.bundle.bundle.handle));
+        Ok((people, trouble))
+    }
+
     fn judge(&self, newest: &VerifiedBundle, chain: &[VerifiedBundle], pins: &[PersonPin]) -> Result<Person> {
         let pin = pins.iter().find(|pin| pin.principal == newest.bundle.principal);
         let (state, since_ms) = match pin {

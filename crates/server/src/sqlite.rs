@@ -121,14 +121,20 @@ async fn migrate(pool: &SqlitePool) -> Result<()> {
     Ok(())
 }
 
-/// SQLite's result code for "the disk or the database is full".
-const SQLITE_FULL: &str = "13";
+/// SQLite's result codes that a full disk, or a used-up quota of it, gives: "the disk or the database is full" and failures to
+/// write, to sync, and to make room for or map the index of the write-ahead log (`SQLITE_IOERR_WRITE`, `_FSYNC`, `_SHMSIZE`,
+/// `_SHMMAP`; <https://sqlite.org/rescode.html>).
+const FULL: [&str; 5] = ["13", "778", "1034", "4874", "5386"];
+
+fn is_full(code: Option<&str>) -> bool {
+    code.is_some_and(|code| FULL.contains(&code))
+}
 
 /// Maps what sqlx reports. SQLite's messages name tables and constraints, never values.
 fn broken(error: sqlx::Error) -> StoreError {
     match &error {
         sqlx::Error::Database(inner) if inner.is_unique_violation() => StoreError::Exists,
-        sqlx::Error::Database(inner) if inner.code().as_deref() == Some(SQLITE_FULL) => StoreError::DiskFull,
+        sqlx::Error::Database(inner) if is_full(inner.code().as_deref()) => StoreError::DiskFull,
         sqlx::Error::Io(inner) if inner.kind() == std::io::ErrorKind::StorageFull => StoreError::DiskFull,
         _ => StoreError::Broken(error.to_string()),
     }

@@ -42,11 +42,14 @@ pub(crate) enum ItemVerb {
     },
     /// List what is in a project
     #[command(
-        after_help = "Examples:\n  holdfast dataset list \"Brain scans\"\n  holdfast dataset list \"Brain scans\" --json"
+        after_help = "Examples:\n  holdfast dataset list \"Brain scans\"\n  holdfast dataset list \"Brain scans\" --json\n  holdfast dataset list \"Brain scans\" --trashed"
     )]
     List {
         /// Name or id
         project: String,
+        /// What is in the trash, instead of what is not
+        #[arg(long)]
+        trashed: bool,
     },
     /// Show one dataset
     #[command(after_help = "Examples:\n  holdfast dataset show \"Brain scans/Scans\"")]

@@ -114,6 +114,31 @@ pub(crate) enum ProjectVerb {
         #[arg(long, value_enum, default_value_t = RoleArg::Reader)]
         role: RoleArg,
     },
+    /// Change what a member may do
+    #[command(after_help = "Examples:\n  holdfast project role \"Brain scans\" ben@example.org --role contributor")]
+    Role {
+        /// Name or id of the project
+        project: String,
+        /// Who
+        handle: String,
+        /// What that person may do from now on
+        #[arg(long, value_enum)]
+        role: RoleArg,
+    },
+    /// List who was invited by you and is not in yet
+    #[command(after_help = "Examples:\n  holdfast project invitations \"Brain scans\"")]
+    Invitations {
+        /// Name or id
+        project: String,
+    },
+    /// Take an invitation back
+    #[command(after_help = "Examples:\n  holdfast project withdraw \"Brain scans\" dora@example.org")]
+    Withdraw {
+        /// Name or id of the project
+        project: String,
+        /// The invitation's id, or the handle that was invited
+        invitation: String,
+    },
     /// Answer an invitation
     #[command(after_help = JOIN)]
     Join {

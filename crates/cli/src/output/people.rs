@@ -92,7 +92,7 @@ pub(crate) fn verified(view: WordsView) -> String {
     format!("They match. {} is checked from now on.\n", clean(&view.handle))
 }
 
-fn checked(state: PinState, since_ms: u64) -> String {
+pub(super) fn checked(state: PinState, since_ms: u64) -> String {
     match state {
         PinState::NotChecked => "not checked yet".into(),
         PinState::Checked if since_ms == 0 => "checked".into(),

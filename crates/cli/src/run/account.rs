@@ -22,6 +22,10 @@ pub(super) fn words(args: Words) -> Job {
     Job::new(Command::Words { handle: args.handle }, told)
 }
 
+pub(super) fn people() -> Job {
+    Job::new(Command::PeopleList, tell(output::people))
+}
+
 pub(super) fn verify(args: Verify) -> Job {
     Job::new(
         Command::Verify {

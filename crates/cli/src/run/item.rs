@@ -30,7 +30,10 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
                 tell(output::uploaded),
             )
         }
-        ItemVerb::List { project } => Job::new(Command::ItemList { kind, project }, tell(output::items)),
+        ItemVerb::List { project, trashed } => {
+            let trashed = Some(trashed);
+            Job::new(Command::ItemList { kind, project, trashed }, tell(output::items))
+        }
         ItemVerb::Show { name } => {
             let (project, item) = whole(name)?;
             Job::new(Command::ItemShow { kind, project, item }, tell(output::item))

@@ -41,6 +41,21 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             },
             tell(output::invitation),
         ),
+        ProjectVerb::Role { project, handle, role } => Job::new(
+            Command::ProjectRole {
+                project,
+                handle,
+                role: role.into(),
+            },
+            tell(output::role_changed),
+        ),
+        ProjectVerb::Invitations { project } => {
+            Job::new(Command::InvitationList { project }, tell(output::invitations))
+        }
+        ProjectVerb::Withdraw { project, invitation } => Job::new(
+            Command::InvitationWithdraw { project, invitation },
+            say("It is taken back: nobody comes in by it.".into()),
+        ),
         ProjectVerb::Join { invitation_file } => {
             let text = Hidden::new(input::text(&invitation_file)?);
             Job::new(Command::InvitationAccept { text }, tell(output::joined))

@@ -11,8 +11,8 @@ use crate::command::Command;
 use crate::kit_pdf::{KitFile, draft_kit};
 use crate::types::bits_of;
 use crate::view::{
-    CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, Outcome, SkippedView, StatusView, WhoamiView,
-    WordsView,
+    CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, Outcome, PersonView, SkippedView, StatusView,
+    WhoamiView, WordsView,
 };
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
@@ -24,6 +24,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             let person = app.session().await?.verify_person(&handle, &words).await?;
             done(&words_view(&person))
         }
+        Command::PeopleList => people(app, &*app.session().await?).await,
         Command::KeyChange {
             phrase,
             bits,
@@ -116,9 +117,55 @@ async fn words(session: &Session, handle: Option<String>) -> Result<Outcome> {
             .known_person(session.principal())
             .await?
             .ok_or_else(|| Error::Internal("an account without keys".into()))?,
-        Some(handle) => session.person(&handle).await?,
+        Some(handle) => match session.person(&handle).await {
+            // What this device knows it knows without the server.
+            Err(Error::Unreachable(reason)) => {
+                let (people, _) = session.known_people().await?;
+                let known = people.into_iter().find(|person| person.bundle.bundle.handle == handle);
+                known.ok_or(Error::Unreachable(reason))?
+            }
+            answer => answer?,
+        },
     };
     done(&words_view(&person))
+}
+
+/// Everybody whose keys this device has. What is wrong with one of them is an alarm, and hides nobody else.
+async fn people(app: &App, session: &Session) -> Result<Outcome> {
+    let (people, trouble) = session.known_people().await?;
+    trouble.iter().for_each(|error| app.alarm(None, error));
+    let projects = session.all_projects().await?.views;
+    let views: Vec<PersonView> = people
+        .iter()
+        .map(|person| {
+            let id = person.bundle.bundle.principal;
+            let mut common: Vec<String> = projects
+                .iter()
+                .filter(|view| !view.space.contents().is_removed())
+                .filter(|view| {
+                    let authority = view.space.authority();
+                    authority.role(id).is_some() && authority.role(session.principal()).is_some()
+                })
+                .map(|view| view.space.contents().name().to_owned())
+                .collect();
+            common.sort();
+            PersonView {
+                handle: person.bundle.bundle.handle.clone(),
+                checked: person.state,
+                since_ms: person.since_ms,
+                words: person.words().join(" "),
+                projects: common,
+            }
+        })
+        .collect();
+    ended(
+        if trouble.is_empty() {
+            Ending::Done
+        } else {
+            Ending::Partial
+        },
+        &views,
+    )
 }
 
 fn words_view(person: &Person) -> WordsView {

@@ -74,11 +74,12 @@ pub(super) async fn run(
             };
             ended(partial_if(!view.skipped.is_empty()), &view)
         }
-        Command::ItemList { kind, project } => {
+        Command::ItemList { kind, project, trashed } => {
+            let trashed = trashed.unwrap_or(false);
             let view = find_project(session, &project, false).await?;
             let mut views = Vec::new();
             for item in view.space.contents().items().values() {
-                if item.kind == kind && item.trashed_ms.is_none() {
+                if item.kind == kind && item.trashed_ms.is_some() == trashed {
                     views.push(item_view(session, item).await?);
                 }
             }

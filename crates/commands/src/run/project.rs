@@ -2,6 +2,7 @@
 
 use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
+use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
 
@@ -10,7 +11,7 @@ use crate::command::Command;
 use crate::run::{find_project, handle_of};
 use crate::view::{
     ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
-    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView,
+    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, WaitingView,
 };
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
@@ -22,7 +23,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectShow { project } => show(session, &project).await,
         Command::ProjectRename { project, name } => {
             let id = find_project(session, &project, false).await?.space.authority().space();
-            refuse_taken(session, &name).await?;
+            refuse_taken(session, &name, Some(id)).await?;
             session.rename_project(id, &name).await?;
             done(&IdView {
                 id: id.to_string(),
@@ -43,7 +44,12 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                     name: project,
                 });
             }
-            refuse_taken(session, view.space.contents().name()).await?;
+            refuse_taken(
+                session,
+                view.space.contents().name(),
+                Some(view.space.authority().space()),
+            )
+            .await?;
             session.trash_project(view.space.authority().space(), false).await?;
             done(&DoneView::YES)
         }
@@ -69,6 +75,31 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 words: person.words().join(" "),
             })
         }
+        Command::ProjectRole { project, handle, role } => {
+            let view = find_project(session, &project, false).await?;
+            let principal = member(session, &view, &handle).await?;
+            session
+                .set_role(view.space.authority().space(), principal, role)
+                .await?;
+            let views = members(session, &find_project(session, &project, false).await?).await?;
+            let changed = views.into_iter().find(|view| view.handle == handle);
+            done(&changed.ok_or_else(|| Error::Internal("a member who is not there".into()))?)
+        }
+        Command::InvitationList { project } => {
+            let view = find_project(session, &project, false).await?;
+            let waiting = session.waiting_invitations(view.space.authority().space()).await?;
+            let views: Vec<WaitingView> = waiting
+                .into_iter()
+                .map(|waiting| WaitingView {
+                    id: waiting.id.to_string(),
+                    handle: waiting.handle,
+                    role: waiting.role,
+                    expires_ms: waiting.expires_ms,
+                })
+                .collect();
+            done(&views)
+        }
+        Command::InvitationWithdraw { project, invitation } => withdraw(session, &project, &invitation).await,
         Command::ProjectInvite { project, address, role } => {
             let view = find_project(session, &project, false).await?;
             let invitation = session.invite(view.space.authority().space(), &address, role).await?;
@@ -106,14 +137,16 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
 }
 
 async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome> {
-    refuse_taken(session, name).await?;
+    refuse_taken(session, name, None).await?;
     let space = session.create_project(name, !standard).await?;
     done(&project_view(session, &View { space, fresh: true }))
 }
 
-async fn refuse_taken(session: &Session, name: &str) -> Result<()> {
+/// Refuses a name that another project has than the one that is to get it.
+async fn refuse_taken(session: &Session, name: &str, this: Option<SpaceId>) -> Result<()> {
     match find_project(session, name, false).await {
         Err(Error::NotFound { .. }) => Ok(()),
+        Ok(view) if Some(view.space.authority().space()) == this => Ok(()),
         _ => Err(Error::AlreadyExists(format!(
             "There is already a project called \"{name}\"."
         ))),
@@ -236,18 +269,42 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
     Ok(views)
 }
 
-async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcome> {
-    let view = find_project(session, project, false).await?;
-    let mut principal = None;
-    for member in view.space.authority().members().values() {
-        if handle_of(session, member.principal).await? == handle {
-            principal = Some(member.principal);
+/// Who in a project has this handle.
+async fn member(session: &Session, view: &View, handle: &str) -> Result<PrincipalId> {
+    for member in view.space.authority().members().keys() {
+        if handle_of(session, *member).await? == handle {
+            return Ok(*member);
         }
     }
-    let principal = principal.ok_or_else(|| Error::NotFound {
+    Err(Error::NotFound {
         what: "member",
         name: handle.to_owned(),
+    })
+}
+
+async fn withdraw(session: &Session, project: &str, invitation: &str) -> Result<Outcome> {
+    let view = find_project(session, project, false).await?;
+    let waiting = session.waiting_invitations(view.space.authority().space()).await?;
+    let mut found = waiting
+        .iter()
+        .filter(|waiting| waiting.id.to_string() == invitation || waiting.handle == invitation);
+    let first = found.next().ok_or_else(|| Error::NotFound {
+        what: "invitation",
+        name: invitation.to_owned(),
     })?;
+    if let Some(second) = found.next() {
+        return Err(Error::Ambiguous {
+            name: invitation.to_owned(),
+            candidates: format!("{}, {}", first.id, second.id),
+        });
+    }
+    session.withdraw_invitation(first.id).await?;
+    done(&DoneView::YES)
+}
+
+async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcome> {
+    let view = find_project(session, project, false).await?;
+    let principal = member(session, &view, handle).await?;
     if principal == session.principal() {
         return Err(Error::Invalid("that is you; use `holdfast project leave`".into()));
     }
