@@ -40,12 +40,11 @@ fn ana_with_scans(root: &Path, server: &Server) -> Person {
 
 /// The six words in the list with that name.
 async fn six_words(window: &Window, label: &str) -> String {
-    let xpath = format!("//ol[@aria-label='{label}']");
+    let text = window.read(&format!("//ol[@aria-label='{label}']")).await;
     // The numbers before them are for the eye.
-    let text = window.read(&xpath).await;
     let words: Vec<&str> = text
-        .split_whitespace()
-        .filter(|part| part.parse::<u8>().is_err())
+        .split(|letter: char| letter.is_ascii_digit() || letter.is_whitespace())
+        .filter(|part| !part.is_empty())
         .collect();
     assert_eq!(words.len(), 6, "{text}");
     words.join(" ")
