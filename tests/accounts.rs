@@ -18,6 +18,7 @@ fn token(name: &str, value: &str) -> NewSecret {
         secret_type: SecretType::Git,
         name: name.to_owned(),
         description: String::new(),
+        tags: Vec::new(),
         fields: vec![Field {
             name: "token".into(),
             value: text(value),
@@ -277,7 +278,12 @@ async fn a_kit_alone_recovers_the_account() {
     assert_eq!(value(&ana, vault, "GitHub").await.as_deref(), Some("mine"));
     // The kit ended with the keys it belonged to.
     assert!(ana.test_kit(&kit.code).await.is_err());
-    let kit = ana.new_kit().await.expect("a new kit");
+    let (kit, sealed) = ana.make_kit();
+    assert!(
+        ana.test_kit(&kit.code).await.is_err(),
+        "it counts once the server has it"
+    );
+    ana.replace_kit(&sealed).await.expect("a new kit");
     ana.test_kit(&kit.code).await.expect("the new kit works");
 }
 

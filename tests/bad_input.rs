@@ -1,6 +1,6 @@
 //! Wrong input, a damaged or lying server, and what each gets: the exit codes that scripts rely on.
 
-use holdfast_tests::{Person, Server, small_dataset};
+use holdfast_tests::{Person, Server, Tamper, small_dataset};
 
 /// A wrong Master Key on a known device: code 10, and the server never hears of it.
 #[test]
@@ -147,6 +147,44 @@ fn an_older_copy_of_the_server_is_seen() {
     server.restart();
     ana.run(&["project", "show", "Scans 2"]).fails(21);
     ana.run(&["project", "rename", "Scans 2", "Scans 3"]).fails(21);
+}
+
+/// A history that does not fit in one project: said loudly, refused there, and everything else can be used.
+#[test]
+fn one_alarm_does_not_shut_the_house() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start(&root.path().join("server"));
+    let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
+    let id = ana.run(&["project", "create", "Scans"]).ok()["id"].clone();
+    let id = id.as_str().expect("an id");
+    ana.run(&["project", "create", "Other"]).ok();
+    ana.run(&["project", "rename", "Scans", "Scans 2"]).ok();
+    ana.run(&["lock"]).ok();
+    server.kill();
+    let head = Tamper::new(server.data()).head(id);
+    Tamper::new(server.data()).cut_log(id, head - 1);
+    server.restart();
+
+    // Without an agent, and then with one.
+    let alone = ana.run(&["project", "show", "Other"]);
+    assert!(alone.stderr.contains("Scans 2: "), "{}", alone.stderr);
+    alone.ok();
+    let unlocked = ana.run(&["unlock"]);
+    assert!(unlocked.stderr.contains("Scans 2: "), "{}", unlocked.stderr);
+    assert_eq!(unlocked.ok()["alarms"][0]["code"], "history");
+    assert_eq!(ana.run(&["status"]).ok()["alarms"][0]["code"], "history");
+    ana.run(&["project", "rename", "Other", "Another"]).ok();
+    let token = format!("token=@{}", ana.file("t", "token"));
+    ana.run(&["secret", "add", "--type", "git", "--name", "GitHub", "--field", &token])
+        .ok();
+    assert_eq!(ana.run(&["secret", "list"]).ok().as_array().map(Vec::len), Some(3));
+    let listed = ana.run(&["project", "list"]).fails(15);
+    assert_eq!(listed[0]["name"], "Another");
+    assert_eq!(listed[0]["trouble"], serde_json::Value::Null);
+    assert_eq!(listed[1]["name"], "Scans 2");
+    assert_eq!(listed[1]["trouble"]["code"], "history");
+    ana.run(&["project", "show", "Scans 2"]).fails(21);
+    ana.run(&["project", "rename", id, "Scans 3"]).fails(21);
 }
 
 /// Without a server: what was seen can be read, what needs it says 30.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use holdfast_crypto::RecoveryKey;
 use holdfast_tests::eye::{Canaries, Canary, Class, Found, Material, Opened, Opener, Planter, Searcher, leaked};
-use holdfast_tests::{Person, Proxy, Server};
+use holdfast_tests::{Person, Proxy, Server, kit_words};
 
 /// Somewhere to sign up: a server whose wire is recorded.
 struct Stage {
@@ -54,22 +54,6 @@ fn sign_up(person: &Person, server: &str, name: &str) -> (String, String) {
     person.keep_key(&phrase);
     person.run(&["unlock"]).ok();
     (phrase, kit_words(Path::new(&kit)))
-}
-
-/// The 24 words as they stand in a kit's PDF.
-fn kit_words(pdf: &Path) -> String {
-    let bytes = std::fs::read(pdf).expect("the kit");
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (_, text) = text.split_once("(The 24 words) Tj").expect("the heading of the words");
-    let (text, _) = text.split_once("(How to use it) Tj").expect("the heading behind them");
-    let shown = text
-        .lines()
-        .filter_map(|line| line.strip_prefix('(')?.strip_suffix(") Tj"));
-    let words: Vec<&str> = shown
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_lowercase()))
-        .collect();
-    assert_eq!(words.len(), 24, "{words:?}");
-    words.join(" ")
 }
 
 /// Labels of those that were found.

@@ -61,6 +61,7 @@ fn secret(value: &str) -> NewSecret {
         secret_type: SecretType::Note,
         name: "kept".into(),
         description: String::new(),
+        tags: Vec::new(),
         fields: vec![Field {
             name: "text".into(),
             value: SecretText::new(Zeroizing::new(value.into())),

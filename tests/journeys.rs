@@ -1,8 +1,11 @@
 //! What people do in the real window: real backend, real server, no mocks.
 
 mod journeys {
+    mod data;
     mod first_run;
+    mod moving;
     mod preferences;
     mod prepared;
+    mod secrets;
     mod sharing;
 }

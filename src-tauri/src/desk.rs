@@ -1,13 +1,16 @@
 //! What all commands share: the profile, who is unlocked, the server inside this program, the page that is open.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use holdfast_agent::Owner;
 use holdfast_commands::view::ErrorView;
 use holdfast_commands::{App, Command, Outcome};
 use holdfast_crypto::Phrase;
-use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
 use holdfast_engine::ports::Silent;
 use holdfast_engine::{Account, Error, Host, Result};
 use holdfast_server::Running;
@@ -45,7 +48,11 @@ pub(crate) struct Desk {
     window: OnceLock<AppHandle>,
     /// Ends what goes on in the background of an unlocked session.
     unlocked: Mutex<CancellationToken>,
-    _lock: ProfileLock,
+    /// Ends the commands that other programs run here.
+    visitors: Mutex<CancellationToken>,
+    /// How many they are.
+    guests: Arc<AtomicUsize>,
+    lock: ProfileLock,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -57,6 +64,12 @@ impl Desk {
     pub(crate) async fn open(args: &Args) -> Result<Option<Self>> {
         let profile = Profile::open(args.profile.as_deref())?;
         let Some(lock) = ProfileLock::acquire(&profile)? else {
+            // The same profile in a second window makes no sense: the first one comes to the front.
+            let holder = ProfileLock::holder(&profile)?;
+            let socket = holder.map_or_else(|| profile.socket().to_owned(), |holder| holder.socket);
+            if holdfast_agent::show(&socket).await? {
+                return Ok(None);
+            }
             return Err(Error::Conflict(
                 "This profile is in use by another program. Close the other window, or run `holdfast lock`.".into(),
             ));
@@ -80,7 +93,9 @@ impl Desk {
             page: Mutex::new(None),
             window: OnceLock::new(),
             unlocked: Mutex::new(CancellationToken::new()),
-            _lock: lock,
+            visitors: Mutex::new(CancellationToken::new()),
+            guests: Arc::default(),
+            lock,
         };
         if desk.settings().here_port.is_some()
             && let Err(error) = desk.serve_here().await
@@ -99,12 +114,21 @@ impl Desk {
         let _ = self.window.set(window);
         let desk = Arc::clone(self);
         tauri::async_runtime::spawn(async move { crate::idle::watch(desk).await });
+        let desk = Arc::clone(self);
+        tauri::async_runtime::spawn(async move {
+            match AgentListener::bind(&desk.profile, &desk.lock).await {
+                Ok(listener) => holdfast_agent::serve(Arc::clone(&desk), listener).await,
+                Err(error) => tracing::warn!(%error, "the command line can't use this window's session"),
+            }
+        });
     }
 
     /// Before the program ends: nothing secret stays in the clipboard, the server finishes what it is doing.
     pub(crate) async fn close(&self) {
         self.jobs.pause_all();
         self.clip.clear(None);
+        // What they have built and not finished is removed by themselves.
+        self.jobs.stopped().await;
         if let Some(app) = self.app() {
             app.lock();
         }
@@ -230,15 +254,18 @@ impl Desk {
 
     /// Catches up once, then listens for what is new until the session ends.
     async fn keep_up(&self, app: &App) {
-        match app.catch_up().await {
-            Ok(()) | Err(Error::Unreachable(_)) => {}
+        let trouble = match app.catch_up().await {
+            Ok(alarms) => alarms.into_iter().next(),
+            Err(Error::Unreachable(_)) => None,
             Err(error) => {
                 tracing::warn!(code = error.code(), "what was due is left for later");
-                if matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_)) {
-                    *held(&self.trouble) = Some(ErrorView::from(&error));
-                    self.tell(Event::Changed { space: String::new() });
-                }
+                matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))
+                    .then(|| ErrorView::from(&error))
             }
+        };
+        if let Some(trouble) = trouble {
+            *held(&self.trouble) = Some(trouble);
+            self.tell(Event::Changed { space: String::new() });
         }
         loop {
             if let Ok(session) = app.session().await
@@ -254,9 +281,15 @@ impl Desk {
         }
     }
 
+    /// Whether something is at work that locking would stop.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.jobs.any_running() || self.guests.load(Ordering::SeqCst) > 0
+    }
+
     /// Forgets the keys, and everything that was shown with them.
     pub(crate) fn lock(&self) {
         held(&self.unlocked).cancel();
+        std::mem::take(&mut *held(&self.visitors)).cancel();
         self.jobs.pause_all();
         if let Some(app) = self.app() {
             app.lock();
@@ -317,5 +350,48 @@ impl Desk {
     pub(crate) async fn run(&self, command: Command) -> Result<Outcome> {
         let app = self.app().ok_or(Error::NoAccount)?;
         app.run(command, Arc::new(Silent), CancellationToken::new()).await
+    }
+}
+
+/// The command line's commands run here while the window has the profile.
+#[async_trait]
+impl Owner for Desk {
+    fn app(&self) -> Result<Arc<App>> {
+        Self::app(self).ok_or(Error::NoAccount)
+    }
+
+    fn begin(&self, command: &Command) -> Result<Box<dyn Send>> {
+        // Looking at the state, which a prompt may do all day, keeps nothing unlocked.
+        if !matches!(command, Command::Status) {
+            self.idle.used();
+        }
+        self.guests.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Guest(Arc::clone(&self.guests))))
+    }
+
+    fn cancel(&self) -> CancellationToken {
+        held(&self.visitors).clone()
+    }
+
+    async fn lock(&self) {
+        Self::lock(self);
+    }
+
+    fn ends_when_locked(&self) -> bool {
+        false
+    }
+
+    fn show(&self) -> Result<()> {
+        Self::show(self);
+        Ok(())
+    }
+}
+
+/// Counts a command of another program's while it runs.
+struct Guest(Arc<AtomicUsize>);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

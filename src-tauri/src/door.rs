@@ -6,11 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_commands::types::bits_of;
+use holdfast_commands::types::{Stage, Step, bits_of};
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::{Progress, Step};
 use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Session, rng};
 use zeroize::Zeroizing;
 
@@ -252,9 +251,24 @@ pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm) -> Result<
         kit: form.kit,
     };
     let busy = desk.idle.busy();
-    let kit = session.change_keys(&phrase, new, &Told(Arc::clone(desk))).await?;
+    desk.tell(Event::Keys {
+        step: Step {
+            stage: Stage::Keys,
+            done: 0,
+            total: 0,
+            files: 0,
+            files_total: 0,
+        },
+    });
+    let changed = session.change_keys_with(&phrase, new, |_| Ok(())).await?;
     drop(busy);
-    desk.door.new_keys(Entered::KeyChanged, kit);
+    if let Some(error) = changed.left {
+        tracing::warn!(
+            code = error.code(),
+            "not every project knows the new keys yet; the next unlock goes on"
+        );
+    }
+    desk.door.new_keys(Entered::KeyChanged, changed.kit);
     // The keys are new whatever comes of this: it only reminds.
     if let Err(error) = desk.change_settings(|settings| settings.kit_kept = false) {
         tracing::warn!(code = error.code(), "nobody will be reminded of the kit");
@@ -266,15 +280,6 @@ pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm) -> Result<
         desk.door.forget();
     }
     Ok(())
-}
-
-/// Tells the page how far a key change is.
-struct Told(Arc<Desk>);
-
-impl Progress for Told {
-    fn report(&self, step: Step) {
-        self.0.tell(Event::Keys { step: step.into() });
-    }
 }
 
 fn opened(desk: &Arc<Desk>, host: holdfast_engine::Host, session: Session) -> Arc<App> {

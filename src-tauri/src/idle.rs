@@ -71,7 +71,7 @@ fn span(minutes: u32) -> Duration {
     Duration::from_secs(u64::from(minutes) * 60)
 }
 
-/// Locks when the time is up. Transfers keep it unlocked, because they would stop.
+/// Locks when the time is up. Transfers, and commands of other programs, keep it unlocked: they would stop.
 pub(crate) async fn watch(desk: Arc<Desk>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -81,7 +81,7 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         }
         match desk.idle.left() {
             None => {}
-            Some(_) if desk.idle.is_busy() || desk.jobs.any_running() => desk.idle.used(),
+            Some(_) if desk.idle.is_busy() || desk.is_busy() => desk.idle.used(),
             Some(left) if left.is_zero() => {
                 tracing::info!("locked: nobody was there for a while");
                 desk.lock();

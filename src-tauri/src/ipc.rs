@@ -3,6 +3,7 @@
 mod door;
 mod files;
 mod look;
+mod secrets;
 mod work;
 
 use holdfast_commands::view::ErrorView;
@@ -41,8 +42,12 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         door::unlock,
         door::lock,
         work::run,
-        work::copy_field,
         work::new_kit,
+        secrets::read_fields,
+        secrets::copy_field,
+        secrets::describe_secret,
+        secrets::restore_secret,
+        secrets::take_secret,
         work::change_key,
         work::export_activity,
         files::pick,

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use holdfast_commands::types::{Stage, Step};
 use holdfast_commands::view::ErrorView;
-use holdfast_commands::{App, Command};
-use holdfast_engine::ports::{Progress, Step};
+use holdfast_commands::{App, Command, Outcome};
+use holdfast_engine::ports::{self, Progress};
 use holdfast_engine::{Error, Result};
+use tauri::async_runtime::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::Desk;
@@ -19,6 +21,10 @@ use speed::Speed;
 
 /// How often the page is told how far a job is.
 const TICK: Duration = Duration::from_millis(150);
+/// How often its speed is looked at while nothing moves.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the end of the program waits for jobs to stop.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All jobs since the program was started, without those that were put away.
 #[derive(Default)]
@@ -36,10 +42,27 @@ struct Job {
     view: JobView,
     command: Command,
     cancel: CancellationToken,
+    task: Option<JoinHandle<()>>,
     speed: Speed,
     told: Instant,
-    /// To be put away as soon as it has stopped.
+    /// It is to stop for good.
     given_up: bool,
+}
+
+impl Job {
+    /// How it is at that moment, speed included. Only bytes have one.
+    fn look(&mut self, now: Instant) -> JobView {
+        self.told = now;
+        let moving = |step: &&Step| matches!(step.stage, Stage::Sending | Stage::Receiving);
+        if let Some(step) = self.view.step.as_ref().filter(moving) {
+            self.speed.note(now, step.done);
+            self.view.rate = self.speed.rate();
+            self.view.left = self.speed.left(step.total.saturating_sub(step.done));
+        } else {
+            (self.view.rate, self.view.left) = (None, None);
+        }
+        self.view.clone()
+    }
 }
 
 impl Jobs {
@@ -67,6 +90,22 @@ impl Jobs {
         }
     }
 
+    /// Waits until those that were told to stop have stopped, but not for ever.
+    pub(crate) async fn stopped(&self) {
+        let tasks: Vec<_> = self
+            .inner()
+            .jobs
+            .values_mut()
+            .filter_map(|job| job.task.take())
+            .collect();
+        let all = async {
+            for task in tasks {
+                let _ = task.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, all).await;
+    }
+
     /// Stops one where it can go on.
     pub(crate) fn pause(&self, id: u32) {
         if let Some(job) = self.inner().jobs.get(&id) {
@@ -74,16 +113,23 @@ impl Jobs {
         }
     }
 
-    /// Puts one away; one at work stops first.
-    pub(crate) fn give_up(&self, id: u32) {
+    /// Gives one up: one at work stops, one that waits will not go on, and both stay listed. One that has ended is put away:
+    /// then there is nothing left to show.
+    pub(crate) fn give_up(&self, id: u32) -> Option<JobView> {
         let mut inner = self.inner();
-        let Some(job) = inner.jobs.get_mut(&id) else { return };
-        if job.view.state == JobState::Running {
-            job.given_up = true;
-            job.cancel.cancel();
-        } else {
-            inner.jobs.remove(&id);
+        let job = inner.jobs.get_mut(&id)?;
+        match job.view.state {
+            JobState::Running => {
+                job.given_up = true;
+                job.cancel.cancel();
+            }
+            JobState::Paused => job.view.state = JobState::Cancelled,
+            JobState::Done | JobState::Failed | JobState::Cancelled => {
+                inner.jobs.remove(&id);
+                return None;
+            }
         }
+        Some(job.view.clone())
     }
 }
 
@@ -94,24 +140,24 @@ pub(crate) fn start(desk: &Arc<Desk>, request: JobRequest) -> Result<JobView> {
     let mut inner = desk.jobs.inner();
     inner.last += 1;
     let view = JobView { id: inner.last, ..view };
-    let job = Job {
+    let mut job = Job {
         view: view.clone(),
         command,
         cancel: CancellationToken::new(),
+        task: None,
         speed: Speed::default(),
         told: Instant::now(),
         given_up: false,
     };
-    let (command, cancel) = (job.command.clone(), job.cancel.clone());
+    job.task = Some(spawn(desk, app, view.id, job.command.clone(), job.cancel.clone()));
     inner.jobs.insert(view.id, job);
-    drop(inner);
-    spawn(desk, app, view.id, command, cancel);
     Ok(view)
 }
 
-/// Goes on with a job that was paused or failed.
-pub(crate) fn resume(desk: &Arc<Desk>, id: u32) -> Result<JobView> {
+/// Goes on with a job that was paused or failed; with a pick, a download goes into that folder.
+pub(crate) fn resume(desk: &Arc<Desk>, id: u32, pick: Option<u32>) -> Result<JobView> {
     let app = desk.app().ok_or(Error::NoAccount)?;
+    let other = pick.map(|pick| desk.picks.one(pick)).transpose()?;
     let mut inner = desk.jobs.inner();
     let missing = || Error::NotFound {
         what: "transfer",
@@ -121,19 +167,21 @@ pub(crate) fn resume(desk: &Arc<Desk>, id: u32) -> Result<JobView> {
     if !matches!(job.view.state, JobState::Paused | JobState::Failed) {
         return Ok(job.view.clone());
     }
+    if let (Some(other), Command::Download { to, .. }) = (other, &mut job.command) {
+        job.view.to = Some(other.display().to_string());
+        *to = other;
+    }
     job.cancel = CancellationToken::new();
     job.speed = Speed::default();
     job.view.state = JobState::Running;
     job.view.error = None;
-    let (view, command, cancel) = (job.view.clone(), job.command.clone(), job.cancel.clone());
-    drop(inner);
-    spawn(desk, app, id, command, cancel);
-    Ok(view)
+    job.task = Some(spawn(desk, app, id, job.command.clone(), job.cancel.clone()));
+    Ok(job.view.clone())
 }
 
 /// What is to run, and how it looks before it does.
 fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
-    let (download, project, name, command) = match request {
+    let (download, to, project, kind, name, command) = match request {
         JobRequest::Upload {
             project,
             kind,
@@ -148,7 +196,7 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
                 note,
                 paths: desk.picks.get(pick)?,
             };
-            (false, project, name, command)
+            (false, None, project, kind, name, command)
         }
         JobRequest::Download {
             project,
@@ -158,21 +206,25 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
             version,
             pick,
         } => {
+            let to = desk.picks.one(pick)?;
+            let shown = Some(to.display().to_string());
             let command = Command::Download {
                 kind,
                 project: project.clone(),
                 item,
                 version,
-                to: desk.picks.one(pick)?,
+                to,
             };
-            (true, project, name, command)
+            (true, shown, project, kind, name, command)
         }
     };
     let view = JobView {
         id: 0,
         download,
         project,
+        kind,
         name,
+        to,
         state: JobState::Running,
         step: None,
         rate: None,
@@ -183,36 +235,55 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
     Ok((view, command))
 }
 
-fn spawn(desk: &Arc<Desk>, app: Arc<App>, id: u32, command: Command, cancel: CancellationToken) {
+fn spawn(desk: &Arc<Desk>, app: Arc<App>, id: u32, command: Command, cancel: CancellationToken) -> JoinHandle<()> {
     let desk = Arc::clone(desk);
     tauri::async_runtime::spawn(async move {
         let watcher = Arc::new(Watcher {
             desk: Arc::clone(&desk),
             id,
         });
-        let result = app.run(command, watcher, cancel).await;
-        let mut inner = desk.jobs.inner();
-        let Some(job) = inner.jobs.get_mut(&id) else { return };
-        job.view.rate = None;
-        job.view.left = None;
-        match result {
-            Ok(outcome) => {
-                job.view.state = JobState::Done;
-                job.view.outcome = Some(outcome.into());
+        let mut work = std::pin::pin!(app.run(command, watcher, cancel));
+        let mut looks = tokio::time::interval(LOOK);
+        let result = loop {
+            tokio::select! {
+                biased;
+                result = &mut work => break result,
+                _ = looks.tick() => look(&desk, id),
             }
-            Err(Error::Cancelled | Error::Locked) => job.view.state = JobState::Paused,
-            Err(error) => {
-                job.view.state = JobState::Failed;
-                job.view.error = Some(ErrorView::from(&error));
-            }
+        };
+        ended(&desk, id, result);
+    })
+}
+
+/// Tells the page how a job is although nothing moved: that, too, is to be seen.
+fn look(desk: &Desk, id: u32) {
+    let mut inner = desk.jobs.inner();
+    let Some(job) = inner.jobs.get_mut(&id) else { return };
+    let view = job.look(Instant::now());
+    drop(inner);
+    desk.tell(Event::Job { job: view });
+}
+
+fn ended(desk: &Desk, id: u32, result: Result<Outcome>) {
+    let mut inner = desk.jobs.inner();
+    let Some(job) = inner.jobs.get_mut(&id) else { return };
+    (job.view.rate, job.view.left) = (None, None);
+    match result {
+        // Given up too late: what is done is done, and said.
+        Ok(outcome) => {
+            job.view.state = JobState::Done;
+            job.view.outcome = Some(outcome.into());
         }
-        let view = job.view.clone();
-        if job.given_up {
-            inner.jobs.remove(&id);
+        Err(_) if job.given_up => job.view.state = JobState::Cancelled,
+        Err(Error::Cancelled | Error::Locked) => job.view.state = JobState::Paused,
+        Err(error) => {
+            job.view.state = JobState::Failed;
+            job.view.error = Some(ErrorView::from(&error));
         }
-        drop(inner);
-        desk.tell(Event::Job { job: view });
-    });
+    }
+    let view = job.view.clone();
+    drop(inner);
+    desk.tell(Event::Job { job: view });
 }
 
 /// Passes progress on to the page, not more often than it can be read.
@@ -222,22 +293,19 @@ struct Watcher {
 }
 
 impl Progress for Watcher {
-    fn report(&self, step: Step) {
+    fn report(&self, step: ports::Step) {
         let mut inner = self.desk.jobs.inner();
         let Some(job) = inner.jobs.get_mut(&self.id) else {
             return;
         };
-        let changed = job.view.step.as_ref().is_none_or(|old| old.stage != step.stage.into());
-        job.view.step = Some(step.into());
+        let step = Step::from(step);
+        let changed = job.view.step.as_ref().is_none_or(|old| old.stage != step.stage);
+        job.view.step = Some(step);
         let now = Instant::now();
         if !changed && now.duration_since(job.told) < TICK {
             return;
         }
-        job.told = now;
-        job.speed.note(now, step.done);
-        job.view.rate = job.speed.rate();
-        job.view.left = job.speed.left(step.total.saturating_sub(step.done));
-        let view = job.view.clone();
+        let view = job.look(now);
         drop(inner);
         self.desk.tell(Event::Job { job: view });
     }

@@ -8,6 +8,7 @@
 //! | `builtin` | the server of "Only on this computer" |
 //! | `jobs` | long work: uploads, downloads; how far it is, pause, cancel |
 //! | `picks` | files that a person chose; the page gets a number, never a path it could invent |
+//! | `tray` | the icon in the system's tray |
 //! | `clip` | the clipboard, and clearing it |
 //! | `idle` | locking by itself |
 //! | `settings` | what a person can set for this computer |
@@ -33,7 +34,9 @@ mod settings;
 mod system;
 #[cfg(feature = "e2e")]
 mod tested;
+mod tray;
 pub mod types;
+pub mod typescript;
 mod whole;
 
 use std::process::ExitCode;
@@ -79,6 +82,9 @@ fn run(args: args::Args) -> Result<(), String> {
         .invoke_handler(ipc::handler())
         .setup(move |app| {
             page::open(app)?;
+            if let Err(error) = tray::add(app) {
+                tracing::warn!(%error, "no icon in the tray");
+            }
             system::listen(&desk);
             desk.start(app.handle().clone());
             Ok(())

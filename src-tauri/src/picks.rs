@@ -26,6 +26,7 @@ impl Picks {
     /// Remembers files.
     pub(crate) fn add(&self, paths: Vec<PathBuf>) -> Picked {
         let names = paths.iter().map(|path| shown(path)).collect();
+        let folder = matches!(paths.as_slice(), [path] if path.is_dir());
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.0 += 1;
         let pick = inner.0;
@@ -33,7 +34,7 @@ impl Picks {
         while inner.1.len() > KEPT {
             inner.1.pop_first();
         }
-        Picked { pick, names }
+        Picked { pick, names, folder }
     }
 
     /// The paths behind a number.
@@ -109,6 +110,8 @@ mod tests {
         let picks = Picks::default();
         let first = picks.add(vec!["/a/b c".into(), "/d".into()]);
         assert_eq!(first.names, ["b c", "d"]);
+        assert!(!first.folder);
+        assert!(picks.add(vec![std::env::temp_dir()]).folder);
         assert_eq!(picks.get(first.pick).unwrap().len(), 2);
         assert!(picks.get(first.pick + 1).is_err());
         for _ in 0..KEPT {
@@ -116,6 +119,6 @@ mod tests {
         }
         assert!(picks.get(first.pick).is_err());
         picks.clear();
-        assert!(picks.get(KEPT as u32).is_err());
+        assert!(picks.get(KEPT as u32 + 2).is_err());
     }
 }

@@ -36,10 +36,12 @@ impl Assets<Wry> for Folder {
     }
 }
 
-/// Drops files on the window, as its own event does.
+/// Drops files on the window, as its own event does. Without any, some hang over it.
 #[tauri::command]
 pub(crate) async fn drop_files(desk: State<'_, Arc<Desk>>, paths: Vec<PathBuf>) -> Result<(), ()> {
     desk.hover(true);
-    desk.dropped(paths);
+    if !paths.is_empty() {
+        desk.dropped(paths);
+    }
     Ok(())
 }

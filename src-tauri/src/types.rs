@@ -189,6 +189,8 @@ pub struct Picked {
     pub pick: u32,
     /// What they are called, without their folders.
     pub names: Vec<String>,
+    /// Whether it is one folder, which can give its name to what is made of it.
+    pub folder: bool,
 }
 
 /// Work that takes its time.
@@ -239,6 +241,8 @@ pub enum JobState {
     Done,
     /// It failed; trying again goes on where it was.
     Failed,
+    /// Given up by a person, and listed until it is put away.
+    Cancelled,
 }
 
 /// What a verb answered.
@@ -269,8 +273,13 @@ pub struct JobView {
     pub download: bool,
     /// The project's id.
     pub project: String,
+    /// Dataset, model, task or artifact.
+    #[ts(as = "holdfast_commands::types::ItemKind")]
+    pub kind: holdfast_protocol::item::ItemKind,
     /// What is moved.
     pub name: String,
+    /// The folder that a download writes into.
+    pub to: Option<String>,
     /// How it is.
     pub state: JobState,
     /// How far it is.

@@ -3,6 +3,7 @@
 
 mod dice;
 pub mod eye;
+mod kit;
 mod person;
 mod proxy;
 mod relay;
@@ -12,6 +13,7 @@ mod tree;
 pub mod window;
 
 pub use dice::Dice;
+pub use kit::kit_words;
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
 pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};

@@ -22,7 +22,7 @@ pub struct Window {
     web: WebDriver,
     name: String,
     picks: PathBuf,
-    _driver: Driver,
+    driver: Driver,
 }
 
 impl Window {
@@ -62,7 +62,7 @@ impl Window {
             web,
             name: name.to_owned(),
             picks,
-            _driver: driver,
+            driver,
         };
         window.resize(1280, 800).await;
         window
@@ -212,6 +212,34 @@ impl Window {
         }
     }
 
+    /// What stands in the field with that label.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn value(&self, label: &str) -> String {
+        let name = quoted(label);
+        let xpath = format!("//*[self::input or self::textarea][@id=//label[normalize-space(.)={name}]/@for]");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.find(&xpath).await.prop("value").await {
+                Ok(value) => return value.unwrap_or_default(),
+                // It went away: look again.
+                Err(error) => assert!(Instant::now() < until, "{error}: {label}"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Goes to a tab, whatever its count is.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn press_tab(&self, name: &str) {
+        let name = quoted(name);
+        self.press(&format!("//nav//button[starts-with(normalize-space(.),{name})]"))
+            .await;
+    }
+
     /// Chooses an entry of the list with that label.
     ///
     /// # Panics
@@ -245,6 +273,15 @@ impl Window {
         actions.perform().await.expect("keys");
     }
 
+    /// Presses Enter.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub async fn enter(&self) {
+        let actions = self.web.action_chain().send_keys(Key::Enter);
+        actions.perform().await.expect("keys");
+    }
+
     /// Presses a key while Control is held.
     ///
     /// # Panics
@@ -268,7 +305,36 @@ impl Window {
         std::fs::write(&self.picks, lines.join("\n")).expect("what is picked");
     }
 
-    /// Drops files on the window.
+    /// What is in the clipboard of the display; nothing when it is empty.
+    ///
+    /// # Panics
+    /// When it can't be read.
+    #[must_use]
+    pub fn clipboard(&self) -> String {
+        self.driver.clipboard()
+    }
+
+    /// Waits until that is in the clipboard.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn clipboard_has(&self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.clipboard() != text {
+            assert!(Instant::now() < until, "the clipboard has {:?}", self.clipboard());
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Another program copies text.
+    ///
+    /// # Panics
+    /// When it can't.
+    pub fn copy_elsewhere(&self, text: &str) {
+        self.driver.copy_elsewhere(text);
+    }
+
+    /// Drops files on the window; without any, some hang over it.
     ///
     /// # Panics
     /// When that does not work.

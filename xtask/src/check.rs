@@ -13,9 +13,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::page::{self, Node};
 use crate::process::{Exit, show_and_run, succeeds};
 use crate::report::{Case, Outcome, Report};
-use crate::setup::{self, C_COMPILER};
+use crate::setup::{self, WINDOW};
 use crate::workspace::{Metadata, cargo, root};
 
 /// How a check ended.
@@ -61,8 +62,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(arg) = args.first() {
         return Err(Exit::usage(format!("cargo xtask check takes nothing, not `{arg}`")));
     }
-    setup::ensure("The check", &[C_COMPILER])?;
+    setup::ensure("The check", &WINDOW)?;
     let meta = Metadata::load()?;
+    page::build(&Node::ensure(&meta)?)?;
     run_all(&meta, CHEAP.iter().chain(&COSTLY))
 }
 
@@ -127,7 +129,15 @@ fn lints(_: &Metadata) -> Result<Verdict> {
         return Ok(Verdict::Skipped("no clippy: rustup component add clippy".to_owned()));
     }
     let mut clippy = cargo("clippy");
-    clippy.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    clippy.args([
+        "--workspace",
+        "--features",
+        "holdfast-app/e2e",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     Ok(said_by_the_tool(show_and_run(&mut clippy)?))
 }
 

@@ -12,6 +12,7 @@
 mod bench;
 mod check;
 mod demo;
+mod page;
 mod process;
 mod report;
 mod run;
@@ -25,7 +26,7 @@ use process::Exit;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  run                 build the command line and play the main job on it, step by step
+  run                 build and open the window; without a display, the main job on the command line, step by step
   test [PART]         install what is missing, then run everything, or one part of it
                       --runner nextest|cargo picks the runner (nextest when it is there)
                       -- ARGS... go to the runner as they are

@@ -12,7 +12,8 @@ use anyhow::Result;
 
 use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds, which};
 
-/// A program that has to be on the PATH, and the Debian package that brings it.
+/// A program that has to be on the PATH (or, with `.pc` at its end, a library that pkg-config knows), and the Debian
+/// package that brings it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) program: &'static str,
@@ -37,6 +38,61 @@ pub(crate) const AGE: Need = Need {
     program: "age",
     package: "age",
     why: "the peer of the sealing bench",
+};
+
+/// Finds the libraries below.
+pub(crate) const PKG_CONFIG: Need = Need {
+    program: "pkg-config",
+    package: "pkg-config",
+    why: "finds the window's libraries",
+};
+/// The browser inside the window.
+pub(crate) const WEBKIT: Need = Need {
+    program: "webkit2gtk-4.1.pc",
+    package: "libwebkit2gtk-4.1-dev",
+    why: "the page inside the window",
+};
+/// A font with everything, for a machine that has none.
+pub(crate) const FONTS: Need = Need {
+    program: "fc-list",
+    package: "fontconfig",
+    why: "letters in the window",
+};
+/// What the window's own build needs.
+pub(crate) const WINDOW: [Need; 4] = [C_COMPILER, PKG_CONFIG, WEBKIT, FONTS];
+/// What the tests of the window need besides.
+pub(crate) const WINDOW_TESTS: [Need; 5] = [
+    Need {
+        program: "Xvfb",
+        package: "xvfb",
+        why: "a display that nobody looks at",
+    },
+    Need {
+        program: "WebKitWebDriver",
+        package: "webkit2gtk-driver",
+        why: "a hand for the page",
+    },
+    Need {
+        program: "xclip",
+        package: "xclip",
+        why: "looks into the clipboard",
+    },
+    Need {
+        program: "pdftotext",
+        package: "poppler-utils",
+        why: "reads a Recovery Kit back",
+    },
+    Need {
+        program: "montage",
+        package: "imagemagick",
+        why: "puts the pictures on one sheet",
+    },
+];
+/// Brings Node where there is none, or an old one.
+pub(crate) const NPM: Need = Need {
+    program: "npm",
+    package: "npm",
+    why: "fetches Node and what the page is built with",
 };
 
 /// What to install, in order, each with its reason.
@@ -103,7 +159,11 @@ pub(crate) fn decide(plan: &Plan, machine: &Machine) -> Decision {
         return Decision::Nothing;
     }
     if !machine.apt {
-        let programs: Vec<_> = plan.missing.iter().map(|need| need.program).collect();
+        let programs: Vec<_> = plan
+            .missing
+            .iter()
+            .map(|need| need.program.trim_end_matches(".pc"))
+            .collect();
         return Decision::Tell(format!(
             "There is no apt-get here. Install these with your own package manager, then repeat: {}",
             programs.join(" ")
@@ -132,13 +192,13 @@ pub(crate) fn decide(plan: &Plan, machine: &Machine) -> Decision {
 ///
 /// With exit code 2 when it cannot be installed from here, or did not work.
 pub(crate) fn ensure(what: &str, needs: &[Need]) -> Result<()> {
-    let plan = Plan::new(needs, |program| which(program).is_some());
+    let plan = Plan::new(needs, is_here);
     if plan.missing.is_empty() {
         return Ok(());
     }
     eprintln!("{what} needs what this machine does not have yet:");
     for need in &plan.missing {
-        eprintln!("  {:<16} {} ({})", need.package, need.why, need.program);
+        eprintln!("  {:<24} {}", need.package, need.why);
     }
     match decide(&plan, &look_around()) {
         Decision::Nothing => return Ok(()),
@@ -155,13 +215,20 @@ pub(crate) fn ensure(what: &str, needs: &[Need]) -> Result<()> {
             }
         }
     }
-    let left = Plan::new(needs, |program| which(program).is_some());
+    let left = Plan::new(needs, is_here);
     match left.missing.first() {
         None => Ok(()),
         Some(need) => Err(Exit::usage(format!(
-            "{} was installed, yet `{}` is not on the PATH",
+            "{} was installed, yet `{}` is not to be found",
             need.package, need.program
         ))),
+    }
+}
+
+fn is_here(program: &str) -> bool {
+    match program.strip_suffix(".pc") {
+        Some(library) => succeeds(Command::new("pkg-config").args(["--exists", library])),
+        None => which(program).is_some(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask test [PART]`: installs what is missing, runs the checks and every test, leaves reports.
 //!
-//! One set of flags (`--workspace`) everywhere, so that nothing is built twice. The runner's own
+//! One set of flags everywhere, so that nothing is built twice. The runner's own
 //! summary is the last thing printed: checks and doctests come before it and stop the run when they fail.
 
 mod junit;
@@ -16,11 +16,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::check;
+use crate::page::{self, Node};
 use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds};
 use crate::report::{Case, Outcome, Report};
-use crate::setup::{self, C_COMPILER};
+use crate::setup::{self, WINDOW, WINDOW_TESTS};
 use crate::workspace::{Metadata, cargo};
 use parts::Part;
+
+/// The one set of flags: another one would build everything once more.
+const FLAGS: [&str; 3] = ["--workspace", "--features", "holdfast-app/e2e"];
 
 /// Which program runs the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,7 @@ struct Asked {
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let asked = read(args)?;
-    setup::ensure("The test run", &[C_COMPILER])?;
+    setup::ensure("The test run", &WINDOW)?;
     let meta = Metadata::load()?;
     let parts = parts::of(&meta);
     let chosen: Vec<&Part> = match &asked.part {
@@ -47,10 +51,17 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some(name) => vec![parts::find(&parts, name)?],
     };
     let runner = asked.runner.unwrap_or_else(pick_runner);
+    if chosen.iter().any(|part| part.needs_a_window()) {
+        setup::ensure("The tests of the window", &WINDOW_TESTS)?;
+    }
+    // The window's package does not compile without its page.
+    let node = Node::ensure(&meta)?;
+    page::build(&node)?;
 
     if asked.part.is_none() {
         check::before_tests(&meta)?;
-        if runner == Runner::Nextest && !show_and_run(cargo("test").args(["--doc", "--workspace"]))? {
+        page::check(&node)?;
+        if runner == Runner::Nextest && !show_and_run(cargo("test").arg("--doc").args(FLAGS))? {
             return Err(Exit::silent());
         }
     }
@@ -60,11 +71,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     fs::create_dir_all(&figures)?;
     let whole = asked.part.is_none();
-    if !whole && chosen.iter().any(|part| part.needs_programs()) {
-        // The journeys start the real programs. A whole run builds them for the command line's own tests anyway.
-        let mut build = cargo("build");
-        build.args(["--workspace", "--bins"]);
-        if !show_and_run(&mut build)? {
+    if chosen.iter().any(|part| part.needs_programs()) {
+        // The journeys start the real programs.
+        if !show_and_run(cargo("build").arg("--bins").args(FLAGS))? {
             return Err(Exit::silent());
         }
     }
@@ -126,10 +135,14 @@ fn cargo_plain(subcommand: &str) -> Command {
 
 /// What every test may count on finding in its environment.
 fn with_environment<'c>(command: &'c mut Command, meta: &Metadata) -> &'c mut Command {
-    command.env("HOLDFAST_BIN", meta.debug_file("holdfast")).env(
-        "HOLDFAST_FIGURES",
-        meta.target_directory.join("reports").join("figures"),
-    )
+    command
+        .env("HOLDFAST_BIN", meta.debug_file("holdfast"))
+        .env("HOLDFAST_APP", meta.debug_file("holdfast-app"))
+        .env("HOLDFAST_SCREENS", meta.target_directory.join("screens"))
+        .env(
+            "HOLDFAST_FIGURES",
+            meta.target_directory.join("reports").join("figures"),
+        )
 }
 
 /// Runs nextest on our terminal and reads the cases from its JUnit file afterwards.
@@ -139,7 +152,7 @@ fn nextest(meta: &Metadata, whole: bool, chosen: &[&Part], extra: &[String]) -> 
         fs::remove_file(&junit)?;
     }
     let mut command = cargo_plain("nextest");
-    command.args(["run", "--workspace"]);
+    command.arg("run").args(FLAGS);
     if in_ci() {
         command.arg("--locked");
     }
@@ -162,7 +175,7 @@ fn nextest(meta: &Metadata, whole: bool, chosen: &[&Part], extra: &[String]) -> 
 /// Runs `cargo test`, showing what it prints and reading the cases from it.
 fn cargo_test(meta: &Metadata, whole: bool, chosen: &[&Part], extra: &[String]) -> Result<(bool, Vec<Case>)> {
     let mut command = cargo("test");
-    command.args(["--workspace", "--no-fail-fast"]);
+    command.args(FLAGS).arg("--no-fail-fast");
     if !whole {
         for part in chosen {
             command.args(part.cargo_args());

@@ -1,13 +1,13 @@
 //! The process behind `holdfast unlock`: it has the keys, runs commands for this user's other programs, several at once,
 //! and forgets everything on `holdfast lock`, on SIGTERM, or when no command came for a while.
 
-mod connection;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use holdfast_agent::Owner as Owns;
 use holdfast_commands::{App, Command, Frame};
 use holdfast_device::{AgentListener, Deadline, ProfileLock, forbid_new_privileges};
 use holdfast_engine::{Error, ports::Silent};
@@ -27,7 +27,9 @@ const STOP: Duration = Duration::from_secs(5);
 
 /// What all connections share.
 struct Agent {
-    app: App,
+    /// For what outlives a call.
+    itself: Weak<Self>,
+    app: Arc<App>,
     /// When the keys are forgotten unless a command comes.
     deadline: Mutex<Deadline>,
     span: Duration,
@@ -68,11 +70,13 @@ async fn serve(common: &Common, args: &Unlock) -> Result<()> {
     let app = place.app().await?.ok_or(Error::NoAccount)?;
     app.unlock(&phrase.phrase).await?;
     drop(phrase);
-    if let Err(error) = app.catch_up().await {
-        if run::is_alarm(&error) {
-            return Err(error.into());
-        }
-        tracing::warn!(code = error.code(), "what was due is left for later");
+    match app.catch_up().await {
+        // Told by the first status, and by each one after it.
+        Ok(alarms) => alarms
+            .iter()
+            .for_each(|view| tracing::warn!(code = view.code, "this must be looked at")),
+        Err(error) if run::is_alarm(&error) => return Err(error.into()),
+        Err(error) => tracing::warn!(code = error.code(), "what was due is left for later"),
     }
     let listener = AgentListener::bind(&place.profile, &lock).await?;
     let status = app
@@ -80,8 +84,9 @@ async fn serve(common: &Common, args: &Unlock) -> Result<()> {
         .await?;
     report(&Frame::Ended(status));
     let span = Duration::from_secs(args.auto_lock_minutes * 60);
-    let agent = Arc::new(Agent {
-        app,
+    let agent = Arc::new_cyclic(|itself| Agent {
+        itself: itself.clone(),
+        app: Arc::new(app),
         deadline: Mutex::new(Deadline::after(span)),
         span,
         running: AtomicUsize::new(0),
@@ -108,27 +113,18 @@ impl Agent {
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
-        loop {
-            tokio::select! {
-                stream = listener.accept() => match stream {
-                    Ok(stream) => {
-                        tokio::spawn(connection::serve(Arc::clone(self), stream));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection did not come up");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                    }
-                },
-                () = self.idle() => {
-                    tracing::info!("locked: no command came for a while");
-                    return Ok(());
-                }
-                () = self.end.cancelled() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = hang_up.recv() => return Ok(()),
-            }
+        let connections = tokio::spawn(holdfast_agent::serve(Arc::clone(self), listener));
+        tokio::select! {
+            () = self.idle() => tracing::info!("locked: no command came for a while"),
+            () = self.end.cancelled() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
         }
+        // With the listener goes its socket: from here on nobody finds this process any more.
+        connections.abort();
+        let _ = connections.await;
+        Ok(())
     }
 
     /// Comes back when nothing runs and the deadline has passed.
@@ -168,5 +164,63 @@ impl Agent {
         while self.running.load(Ordering::SeqCst) > 0 && !deadline.expired() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+#[async_trait]
+impl Owns for Agent {
+    fn app(&self) -> holdfast_engine::Result<Arc<App>> {
+        Ok(Arc::clone(&self.app))
+    }
+
+    fn begin(&self, command: &Command) -> holdfast_engine::Result<Box<dyn Send>> {
+        // The computer may have slept past the deadline and only just woken up.
+        if self.is_over() {
+            self.end.cancel();
+            return Err(Error::Locked);
+        }
+        // Looking at the state, which a prompt may do all day, keeps nothing unlocked.
+        if matches!(command, Command::Status) {
+            return Ok(Box::new(()));
+        }
+        let running = self.itself.upgrade().ok_or(Error::Locked)?;
+        Ok(Box::new(Running::begin(running)))
+    }
+
+    fn cancel(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    async fn lock(&self) {
+        self.app.lock();
+        self.end.cancel();
+    }
+
+    fn ends_when_locked(&self) -> bool {
+        true
+    }
+
+    fn show(&self) -> holdfast_engine::Result<()> {
+        Err(Error::Conflict(
+            "The process that keeps this profile unlocked has no window.".into(),
+        ))
+    }
+}
+
+/// Counts a command while it runs.
+struct Running(Arc<Agent>);
+
+impl Running {
+    fn begin(agent: Arc<Agent>) -> Self {
+        agent.running.fetch_add(1, Ordering::SeqCst);
+        agent.used();
+        Self(agent)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.used();
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

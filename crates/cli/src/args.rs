@@ -3,8 +3,11 @@
 mod account;
 mod item;
 mod names;
+mod ops;
 mod project;
 mod secret;
+mod secret_file;
+mod secret_generate;
 mod serve;
 
 use std::path::PathBuf;
@@ -14,8 +17,11 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub(crate) use account::{DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, SignIn, SignUp, Unlock, Verify, Words};
 pub(crate) use item::ItemVerb;
 pub(crate) use names::{ItemName, split};
+pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
-pub(crate) use secret::{FieldArg, FieldValue, GenerateWhat, SecretGenerate, SecretVerb, is_plain};
+pub(crate) use secret::{FieldArg, FieldValue, SecretVerb, TypeArg};
+pub(crate) use secret_file::{SecretExport, SecretImport};
+pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
 
 const EXAMPLES: &str = "\
@@ -109,6 +115,14 @@ pub(crate) enum Verb {
     /// Secrets: tokens, passwords and keys
     #[command(subcommand)]
     Secret(SecretVerb),
+    /// Move this account to another server
+    Relocate(Relocate),
+    /// Copy a server's data into a folder, while it runs
+    Backup(Backup),
+    /// Make a server's data folder from a backup
+    Restore(Restore),
+    /// Look whether this profile, or a server's data, is as it should be
+    Doctor(Doctor),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  holdfast completions bash > ~/.local/share/bash-completion/completions/holdfast\n  holdfast completions fish > ~/.config/fish/completions/holdfast.fish"

@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 25] = [
+const CODES: [(&str, u8); 29] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -33,9 +33,13 @@ const CODES: [(&str, u8); 25] = [
     ("conflict", 22),
     ("unreachable", 30),
     ("cancelled", 130),
+    ("passphrase-needed", USAGE),
+    ("passphrase-wrong", OTHER),
+    ("unreadable", OTHER),
     ("internal", OTHER),
     ("io", OTHER),
     ("busy", OTHER),
+    ("cannot-move", OTHER),
 ];
 
 /// What a failure with this code ends with.
@@ -82,6 +86,7 @@ mod tests {
                 },
                 12,
             ),
+            (Error::NoSuchKit, 12),
             (
                 Error::Ambiguous {
                     name: text(),
@@ -98,6 +103,7 @@ mod tests {
             (Error::History(text()), 21),
             (Error::KeysChanged(text()), 21),
             (Error::Conflict(text()), 22),
+            (Error::CannotMove(text()), 1),
             (Error::Unreachable(text()), 30),
             (
                 Error::Server {
@@ -115,6 +121,9 @@ mod tests {
                 },
                 1,
             ),
+            (Error::Unreadable(text()), 1),
+            (Error::PassphraseNeeded, 2),
+            (Error::PassphraseWrong, 1),
             (Error::Internal(text()), 1),
         ];
         for (error, exit) in all {

@@ -1,8 +1,10 @@
 //! Everything that leaves on standard output and standard error: one JSON document for programs, text for people.
 
 mod clean;
+mod ops;
 mod people;
 mod progress;
+mod secret_files;
 mod secrets;
 mod table;
 mod things;
@@ -19,8 +21,10 @@ use crate::exit;
 use crate::failure::Failure;
 
 pub(crate) use clean::clean;
+pub(crate) use ops::*;
 pub(crate) use people::*;
 pub(crate) use progress::Bars;
+pub(crate) use secret_files::*;
 pub(crate) use secrets::*;
 pub(crate) use table::count;
 pub(crate) use things::*;

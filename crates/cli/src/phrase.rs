@@ -98,8 +98,27 @@ pub(crate) fn fresh(file: Option<&Path>) -> Result<PhraseText> {
         ));
     }
     message("Choose the one phrase that opens everything. Long is good: six or more words that don't belong together.");
+    ask("New Master Key: ")
+}
+
+/// A passphrase for a file that is written, as strong: whoever has the file may guess as long as he likes.
+pub(crate) fn fresh_for_file(file: Option<&Path>) -> Result<PhraseText> {
+    if let Some(path) = file {
+        return PhraseText::from_file(path)?.check_strength();
+    }
+    if !is_terminal() {
+        return Err(Failure::usage(
+            "There is no terminal to ask for the file's passphrase.",
+            "Name a file that holds it with --passphrase-file.",
+        ));
+    }
+    message("Choose a passphrase for this file alone. Without it nobody opens the file, you included.");
+    ask("Passphrase of the file: ")
+}
+
+fn ask(prompt: &str) -> Result<PhraseText> {
     for tried in 1.. {
-        match ask_twice() {
+        match ask_twice(prompt) {
             Err(failure) if tried < TRIES && matches!(failure.code(), "weak-phrase" | "bad-phrase" | "differ") => {
                 message(&failure.0.message);
             }
@@ -109,8 +128,8 @@ pub(crate) fn fresh(file: Option<&Path>) -> Result<PhraseText> {
     Err(Error::Locked.into())
 }
 
-fn ask_twice() -> Result<PhraseText> {
-    let first = PhraseText::new(input::hidden("New Master Key: ")?)?.check_strength()?;
+fn ask_twice(prompt: &str) -> Result<PhraseText> {
+    let first = PhraseText::new(input::hidden(prompt)?)?.check_strength()?;
     let second = input::hidden("Once more: ")?;
     if *first.text != *second {
         return Err(Failure::new(

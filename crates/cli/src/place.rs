@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use holdfast_commands::App;
 use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_engine::ports::Transport;
 use holdfast_engine::{Account, Error, Host};
 use tokio::net::UnixStream;
 
@@ -101,7 +102,8 @@ impl Place {
     }
 
     pub(crate) fn app_at(&self, host: Host) -> App {
-        App::new(host, self.profile.spool())
+        let connect = |address: &str| HttpTransport::new(address).map(|way| Arc::new(way) as Arc<dyn Transport>);
+        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
     }
 }
 

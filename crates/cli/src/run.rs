@@ -6,9 +6,11 @@ mod field;
 mod generate;
 mod item;
 mod job;
+mod ops;
 mod papers;
 mod project;
 mod secret;
+mod secret_file;
 mod serve;
 mod unlock;
 
@@ -20,7 +22,6 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use become_member::AccountView;
-pub(crate) use generate::GeneratedView;
 pub(crate) use serve::ListeningView;
 
 use crate::args::{Cli, Common, Verb};
@@ -38,6 +39,17 @@ pub(crate) fn run(cli: Cli) -> u8 {
     let answer = match verb {
         Verb::Agent(args) => return agent::run(&common, &args),
         Verb::Serve(args) => return serve::run(screen, args),
+        Verb::Doctor(args) => {
+            log_to_stderr();
+            let seen = runtime().and_then(|runtime| runtime.block_on(ops::doctor(&common, &args)));
+            return match seen {
+                Ok((outcome, tell, bad)) => match screen.show(outcome, &tell) {
+                    exit::DONE if bad => exit::OTHER,
+                    exit => exit,
+                },
+                Err(failure) => screen.fail(&failure),
+            };
+        }
         Verb::Completions { shell } => papers::completions(shell),
         Verb::Man { dir } => papers::manual(&dir),
         verb => {
@@ -60,6 +72,9 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Status => return unlock::status(common).await,
         Verb::Key(crate::args::KeyVerb::Recover(args)) => return become_member::recover(common, args).await,
         Verb::Secret(crate::args::SecretVerb::Generate(args)) => return generate::generate(&args),
+        Verb::Backup(args) => return ops::backup(&args).await,
+        Verb::Restore(args) => return ops::restore(&args).await,
+        Verb::Relocate(args) => ops::relocate(args)?,
         Verb::Whoami => account::whoami(),
         Verb::Words(args) => account::words(args),
         Verb::Verify(args) => account::verify(args),
@@ -72,7 +87,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Task(verb) => item::job(ItemKind::Task, verb)?,
         Verb::Artifact(verb) => item::job(ItemKind::Artifact, verb)?,
         Verb::Secret(verb) => secret::job(verb)?,
-        Verb::Agent(_) | Verb::Serve(_) | Verb::Completions { .. } | Verb::Man { .. } => {
+        Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());
         }
     };
@@ -104,7 +119,10 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
 
 /// Commands that can be stopped in the middle and resumed. The others are over in a moment.
 pub(crate) fn is_long(command: &Command) -> bool {
-    matches!(command, Command::Upload { .. } | Command::Download { .. })
+    matches!(
+        command,
+        Command::Upload { .. } | Command::Download { .. } | Command::Relocate { .. }
+    )
 }
 
 /// Errors after which nothing may be entered: somebody may be cheating.

@@ -1,23 +1,31 @@
 //! A profile at work: locked or unlocked, running one command after another (or several at once).
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use holdfast_crypto::Phrase;
-use holdfast_engine::ports::Progress;
-use holdfast_engine::{Account, Error, Host, Result, Session};
+use holdfast_engine::ports::{Progress, Transport};
+use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
+use crate::doctor;
 use crate::run;
-use crate::view::{Ending, Outcome};
+use crate::view::{Ending, ErrorView, Outcome};
+
+/// Makes the way to another server's address.
+pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
 
 /// A profile on its machine.
 pub struct App {
-    host: Host,
+    host: RwLock<Host>,
     spool: PathBuf,
     session: RwLock<Option<Arc<Session>>>,
+    connect: Option<Connect>,
+    /// Read by every command, written by a move to another server: nothing else runs meanwhile.
+    moving: tokio::sync::RwLock<()>,
+    alarms: Mutex<Vec<ErrorView>>,
 }
 
 impl App {
@@ -25,16 +33,67 @@ impl App {
     #[must_use]
     pub fn new(host: Host, spool: PathBuf) -> Self {
         Self {
-            host,
+            host: RwLock::new(host),
             spool,
             session: RwLock::new(None),
+            connect: None,
+            moving: tokio::sync::RwLock::new(()),
+            alarms: Mutex::default(),
         }
     }
 
-    /// The machine.
+    /// The same, and able to move to another server's address.
     #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.host
+    pub fn connecting_with(mut self, connect: Connect) -> Self {
+        self.connect = Some(connect);
+        self
+    }
+
+    /// The machine; after a move with the way to the new server.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        self.host
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Moves to the server at the other end. Nothing else may run meanwhile; afterwards everything goes to the new server.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when other commands are running; see [`Session::relocate`].
+    pub async fn relocate(
+        &self,
+        to: Arc<dyn Transport>,
+        leave_behind: bool,
+        progress: &Arc<dyn Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Relocated> {
+        let _alone = self.moving.try_write().map_err(|_| {
+            Error::Conflict("Other commands of this profile are running. Let them end, then move.".into())
+        })?;
+        let session = self.session().await?;
+        let (moved, done) = session.relocate(to.clone(), leave_behind, progress, cancel).await?;
+        self.host
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .transport = to;
+        // Locked in the meantime: then it stays locked.
+        let mut kept = self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.is_some() {
+            *kept = Some(Arc::new(moved));
+        }
+        Ok(done)
+    }
+
+    pub(crate) fn connect(&self, address: &str) -> Result<Arc<dyn Transport>> {
+        let connect = self.connect.as_ref();
+        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address)
+    }
+
+    /// What a doctor sees of the account, of what waits to be sent, and of the server. Needs no key.
+    pub async fn doctor(&self) -> Vec<Finding> {
+        doctor::examine(&self.host(), &self.spool).await
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -43,7 +102,7 @@ impl App {
 
     /// Takes over a session that signing up, signing in or recovery opened.
     pub fn open_with(&self, session: Session) {
-        *self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(session));
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
     }
 
     /// Opens the profile with its Master Key. Sends nothing when it doesn't match.
@@ -51,23 +110,21 @@ impl App {
     /// # Errors
     /// [`Error::WrongMasterKey`], [`Error::NoAccount`].
     pub async fn unlock(&self, phrase: &Phrase) -> Result<()> {
-        let session = Session::unlock(self.host.clone(), phrase).await?;
+        let session = Session::unlock(self.host(), phrase).await?;
         self.open_with(session);
         Ok(())
     }
 
     /// Drops the keys. Commands that are running keep theirs until they end.
     pub fn lock(&self) {
-        *self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        self.known_alarms().clear();
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether keys are in memory.
     #[must_use]
     pub fn is_unlocked(&self) -> bool {
-        self.session
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .is_some()
+        self.session.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The unlocked session.
@@ -75,14 +132,10 @@ impl App {
     /// # Errors
     /// [`Error::Locked`], or [`Error::NoAccount`] where there is nothing to unlock.
     pub async fn session(&self) -> Result<Arc<Session>> {
-        let session = self
-            .session
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
         match session {
             Some(session) => Ok(session),
-            None if Account::load(self.host.store.as_ref()).await?.is_none() => Err(Error::NoAccount),
+            None if Account::load(self.host().store.as_ref()).await?.is_none() => Err(Error::NoAccount),
             None => Err(Error::Locked),
         }
     }
@@ -90,18 +143,54 @@ impl App {
     /// Finishes what was due or interrupted: newer keys in every space, new keys after somebody left, invitations that
     /// were answered. Offline it does nothing. Called after each unlock.
     ///
+    /// Returns what must be looked at: a project whose history does not fit, an invitation with a wrong answer. Each is
+    /// refused where it is used; everything else goes on, or whoever runs the server could shut people out at will.
+    ///
     /// # Errors
-    /// [`Error::KeysChanged`] and [`Error::History`]; what can wait is left for the next time.
-    pub async fn catch_up(&self) -> Result<()> {
+    /// [`Error::KeysChanged`] and [`Error::History`] about the account itself; what can wait is left for the next time.
+    pub async fn catch_up(&self) -> Result<Vec<ErrorView>> {
         let session = self.session().await?;
         match session.check_account().await {
             Ok(_) => {}
-            Err(Error::Unreachable(_)) => return Ok(()),
+            Err(Error::Unreachable(_)) => return Ok(self.alarms()),
             Err(other) => return Err(other),
         }
-        session.upkeep_all().await?;
-        session.complete_invitations().await?;
-        Ok(())
+        let (_, trouble) = session.upkeep_each().await?;
+        for trouble in trouble.iter().filter(|trouble| trouble.seen) {
+            self.alarm(trouble.name.as_deref(), &trouble.error);
+        }
+        for error in session.answered_invitations().await?.failed {
+            self.alarm(None, &error);
+        }
+        Ok(self.alarms())
+    }
+
+    /// What must be looked at, since the profile was unlocked.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<ErrorView> {
+        self.known_alarms().clone()
+    }
+
+    /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
+    pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
+        if !matches!(
+            error,
+            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_)
+        ) {
+            return;
+        }
+        let mut view = ErrorView::from(error);
+        if let Some(project) = project {
+            view.message = format!("{project}: {}", view.message);
+        }
+        let mut alarms = self.known_alarms();
+        if !alarms.contains(&view) {
+            alarms.push(view);
+        }
+    }
+
+    fn known_alarms(&self) -> MutexGuard<'_, Vec<ErrorView>> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a command.
@@ -114,6 +203,13 @@ impl App {
         progress: Arc<dyn Progress>,
         cancel: CancellationToken,
     ) -> Result<Outcome> {
+        let alone = matches!(command, Command::Relocate { .. } | Command::Status);
+        let _together = match alone {
+            true => None,
+            false => Some(self.moving.try_read().map_err(|_| {
+                Error::Conflict("This profile is moving to another server. Do it again when that has ended.".into())
+            })?),
+        };
         run::run(self, command, progress, cancel).await
     }
 }

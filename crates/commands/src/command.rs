@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use zeroize::Zeroizing;
 
+use holdfast_engine::OnClash;
+use holdfast_import::Source as ImportSource;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, SecretType};
 
+use crate::generate::Recipe;
 use crate::types;
 
 /// Text that only its owner may see, on its way from a person to the process that needs it.
@@ -52,6 +55,49 @@ pub struct FieldInput {
     /// The value.
     #[ts(type = "string")]
     pub value: Hidden,
+}
+
+/// A file to import, as it lies on the computer of the process that runs the command.
+#[derive(Clone, Serialize, Deserialize, TS)]
+pub struct ImportFile {
+    /// Which program wrote it.
+    #[ts(as = "types::ImportSource")]
+    pub source: ImportSource,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What opens it, if it is encrypted.
+    #[serde(default)]
+    #[ts(type = "string | null")]
+    pub passphrase: Option<Hidden>,
+    /// What a set of environment variables is called; as the file if absent.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What happens to one entry of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ImportChoice {
+    /// Its number in the preview.
+    pub entry: usize,
+    /// What happens if its name is taken. `skip` leaves it out in any case.
+    #[ts(as = "types::OnClash")]
+    pub on_clash: OnClash,
+}
+
+/// How an export is protected.
+#[derive(Clone, Serialize, Deserialize, TS)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum ExportProtection {
+    /// Under a passphrase of its own, strong enough to be a Master Key.
+    Sealed {
+        /// The passphrase.
+        #[ts(type = "string")]
+        passphrase: Hidden,
+        /// Cost of a guess.
+        log2_n: u8,
+    },
+    /// Not at all: the shell has made sure that this is meant.
+    Plain,
 }
 
 /// A verb with its arguments. Paths are absolute: the process that runs it may be another one.
@@ -98,6 +144,15 @@ pub enum Command {
         /// The 24 words.
         #[ts(type = "string")]
         code: Hidden,
+    },
+    /// Lists what would move to another server, and what would not.
+    RelocationPlan,
+    /// Moves to another server.
+    Relocate {
+        /// Its address.
+        to: String,
+        /// Leave projects where they are that can't come along.
+        leave_behind: bool,
     },
     /// Lists signed-in devices.
     DeviceList,
@@ -298,6 +353,9 @@ pub enum Command {
     SecretList {
         /// The project; one's own secrets if absent.
         project: Option<String>,
+        /// Those in the trash instead.
+        #[serde(default)]
+        trashed: bool,
     },
     /// Shows a secret.
     SecretShow {
@@ -305,8 +363,11 @@ pub enum Command {
         project: Option<String>,
         /// Name or id.
         name: String,
-        /// With its values.
+        /// With its hidden values.
         reveal: bool,
+        /// Number (1 is the oldest) or id; the newest if absent.
+        #[serde(default)]
+        version: Option<String>,
     },
     /// Writes a new version of a secret.
     SecretEdit {
@@ -337,6 +398,81 @@ pub enum Command {
         /// To which project.
         to: String,
     },
+    /// Makes an old version the newest one.
+    SecretRestore {
+        /// The project; one's own secrets if absent.
+        project: Option<String>,
+        /// Name or id.
+        name: String,
+        /// Number (1 is the oldest) or id.
+        version: String,
+    },
+    /// Takes a secret out of the trash.
+    SecretUntrash {
+        /// The project; one's own secrets if absent.
+        project: Option<String>,
+        /// Name or id.
+        name: String,
+    },
+    /// Looks for weak values, values that stand in several secrets, and what expires.
+    SecretNotes {
+        /// The project; one's own secrets if absent.
+        project: Option<String>,
+        /// Name or id; all of them if absent.
+        name: Option<String>,
+    },
+    /// Describes the types of secrets and their fields. Needs no account.
+    SecretTypes,
+    /// Makes a password. Needs no account.
+    SecretGenerate {
+        /// How.
+        recipe: Recipe,
+    },
+    /// Says what an import would do. Changes nothing.
+    SecretImportPreview {
+        /// What to read.
+        file: ImportFile,
+        /// Into which project; one's own secrets if absent.
+        project: Option<String>,
+        /// What happens to a secret whose name is taken.
+        #[ts(as = "types::OnClash")]
+        on_clash: OnClash,
+        /// Where that differs for one entry.
+        #[serde(default)]
+        choices: Vec<ImportChoice>,
+    },
+    /// Imports secrets.
+    SecretImport {
+        /// What to read.
+        file: ImportFile,
+        /// Into which project; one's own secrets if absent.
+        project: Option<String>,
+        /// What happens to a secret whose name is taken.
+        #[ts(as = "types::OnClash")]
+        on_clash: OnClash,
+        /// Where that differs for one entry.
+        #[serde(default)]
+        choices: Vec<ImportChoice>,
+        /// The digest that the preview gave: another file is refused.
+        #[serde(default)]
+        seen: Option<String>,
+    },
+    /// Takes an import back.
+    SecretImportUndo {
+        /// Into which project it was; looked for everywhere if absent.
+        project: Option<String>,
+        /// Its id.
+        import: String,
+    },
+    /// Writes secrets into a file: sealed under a passphrase, or for anybody to read.
+    SecretExport {
+        /// Of which project; one's own secrets if absent.
+        project: Option<String>,
+        /// The file; never one that is there.
+        out: PathBuf,
+        /// How it is protected.
+        protection: ExportProtection,
+    },
     /// Puts a secret into the trash.
     SecretRemove {
         /// The project; one's own secrets if absent.
@@ -352,7 +488,13 @@ impl Command {
     pub fn names_files(&self) -> bool {
         matches!(
             self,
-            Self::Upload { .. } | Self::Download { .. } | Self::KitNew { .. } | Self::KeyChange { kit: Some(_), .. }
+            Self::Upload { .. }
+                | Self::Download { .. }
+                | Self::KitNew { .. }
+                | Self::KeyChange { kit: Some(_), .. }
+                | Self::SecretImport { .. }
+                | Self::SecretImportPreview { .. }
+                | Self::SecretExport { .. }
         )
     }
 }

@@ -10,7 +10,7 @@ use pdf_writer::{Finish, Name, Pdf, Rect, Ref, TextStr};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-pub(crate) use file::write_private;
+pub use file::KitFile;
 use page::{BOTTOM, Face, HEIGHT, Ink, LEFT, Page, RIGHT, TOP, WIDTH, wrap_mono};
 
 /// Side of the QR code in points: at most 0.8 mm per module, which any phone reads from paper.
@@ -75,7 +75,20 @@ pub fn kit_pdf(kit: &Kit) -> Vec<u8> {
 /// # Errors
 /// [`AlreadyExists`](holdfast_engine::Error::AlreadyExists), or what the disk says; nothing is left behind then.
 pub fn write_kit(kit: &Kit, path: &Path) -> Result<()> {
-    write_private(path, &Zeroizing::new(kit_pdf(kit)))
+    draft_kit(kit, path)?.name()
+}
+
+/// Writes a kit beside where it is to be: to be named ([`KitFile::name`]) when it counts, and gone when it is dropped.
+///
+/// # Errors
+/// As for [`write_kit`].
+pub fn draft_kit(kit: &Kit, path: &Path) -> Result<KitFile> {
+    KitFile::write(path, &Zeroizing::new(kit_pdf(kit)))
+}
+
+/// Writes a file for its owner alone, under its name only when whole, never over another.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    KitFile::write(path, bytes)?.name()
 }
 
 /// Wraps a page's content in a file. No dates, no ids, no author: nothing that the page itself does not say.

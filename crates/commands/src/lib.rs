@@ -7,14 +7,24 @@
 
 mod app;
 mod command;
+mod doctor;
+mod generate;
+mod import_file;
 mod kit_pdf;
 mod request;
 mod run;
+mod secret_types;
 pub mod types;
 pub mod view;
 
-pub use app::App;
-pub use command::{Command, FieldInput, Hidden};
-pub use kit_pdf::{kit_pdf, write_kit};
+pub use app::{App, Connect};
+pub use command::{Command, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile};
+pub use doctor::diagnostics;
+pub use generate::{CharacterClass, MAX_LENGTH, PasswordKind, Recipe, generate};
+pub use holdfast_engine::OnClash;
+pub use holdfast_import::Source as ImportSource;
+pub use import_file::needs_passphrase;
+pub use kit_pdf::{KitFile, draft_kit, kit_pdf, write_kit};
 pub use request::Request;
+pub use secret_types::{FieldInfo, SECRET_TYPES, TypeInfo, field_info, is_plain_everywhere, type_info};
 pub use view::{Ending, Frame, Outcome};

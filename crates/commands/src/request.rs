@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Command;
 
-/// One connection runs one command: `Run` or `Lock` first, then at most a `Cancel`. Hanging up cancels as well.
+/// One connection runs one command: `Run`, `Lock` or `Show` first, then at most a `Cancel`. Hanging up cancels as well.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
@@ -14,4 +14,6 @@ pub enum Request {
     Cancel,
     /// Drop the keys. The connection stays open until they are gone.
     Lock,
+    /// Bring your window to the front, if you have one.
+    Show,
 }

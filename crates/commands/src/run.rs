@@ -3,7 +3,9 @@
 mod account;
 mod item;
 mod project;
+mod relocate;
 mod secret;
+mod secret_sets;
 
 use std::sync::Arc;
 
@@ -31,7 +33,8 @@ pub(crate) async fn run(
         | Command::KitNew { .. }
         | Command::KitTest { .. }
         | Command::DeviceList
-        | Command::DeviceRemove { .. } => account::run(app, command, &*progress).await,
+        | Command::DeviceRemove { .. } => account::run(app, command).await,
+        Command::RelocationPlan | Command::Relocate { .. } => relocate::run(app, command, progress, cancel).await,
         Command::Upload { .. }
         | Command::ItemList { .. }
         | Command::ItemShow { .. }
@@ -46,7 +49,16 @@ pub(crate) async fn run(
         | Command::SecretEdit { .. }
         | Command::SecretHistory { .. }
         | Command::SecretMove { .. }
+        | Command::SecretRestore { .. }
+        | Command::SecretUntrash { .. }
         | Command::SecretRemove { .. } => secret::run(app, command).await,
+        Command::SecretNotes { .. }
+        | Command::SecretTypes
+        | Command::SecretGenerate { .. }
+        | Command::SecretImportPreview { .. }
+        | Command::SecretImport { .. }
+        | Command::SecretImportUndo { .. }
+        | Command::SecretExport { .. } => secret_sets::run(app, command).await,
         other => project::run(app, other).await,
     }
 }
@@ -69,7 +81,7 @@ async fn find_project(session: &Session, name: &str, trashed: bool) -> Result<Vi
         .views
         .into_iter()
         .filter(|view| view.space.authority().role(session.principal()).is_some())
-        .filter(|view| view.space.contents().trashed_ms().is_some() == trashed)
+        .filter(|view| view.space.contents().trashed_ms().is_some() == trashed && !view.space.contents().is_removed())
         .filter(|view| view.space.contents().name() == name)
         .collect();
     match (found.pop(), found.is_empty()) {

@@ -37,8 +37,40 @@ mirrors! {
     }
     /// How sure this user is of somebody's keys.
     PinState of item::PinState { NotChecked, Checked, Changed, }
+    /// What happens to a secret whose name is taken.
+    OnClash of holdfast_engine::OnClash { KeepBoth, Replace, Skip, }
+    /// How bad something is.
+    Level of holdfast_engine::Level { Ok, Warn, Bad, }
     /// What long work is doing.
-    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, }
+    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, Copying, }
+}
+
+/// Which program wrote a file of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "said where the original is")]
+pub enum ImportSource {
+    Dotenv,
+    Bitwarden,
+    #[serde(rename = "1password")]
+    OnePassword,
+    Keepass,
+    Holdfast,
+}
+
+/// What a doctor saw of one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Finding {
+    /// Stable code.
+    pub code: String,
+    /// How bad it is.
+    pub level: Level,
+    /// A sentence.
+    pub message: String,
+    /// What to do next; empty when it is as it should be.
+    pub next: String,
+    /// A number that belongs to it.
+    pub count: Option<u64>,
 }
 
 /// How far long work is. Totals are 0 while they are not known.

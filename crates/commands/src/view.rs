@@ -17,6 +17,10 @@ macro_rules! views {
     )*};
 }
 
+mod ops;
+
+pub use ops::*;
+
 views! {
     /// How this profile is.
     StatusView {
@@ -28,6 +32,8 @@ views! {
         server: Option<String>,
         /// Whether the server answers.
         online: bool,
+        /// What must be looked at, since the profile was unlocked: all else can be used.
+        alarms: Vec<ErrorView>,
     }
     /// Who is signed in.
     WhoamiView {
@@ -84,6 +90,8 @@ views! {
         trashed: bool,
         /// Whether the server was asked just now.
         fresh: bool,
+        /// Why it can't be used. What stands beside it is what this device saw last, or nothing.
+        trouble: Option<ErrorView>,
     }
     /// A project in full.
     ProjectDetail {
@@ -203,6 +211,8 @@ views! {
         bytes_sent: u64,
         /// Pieces that were there already.
         chunks_reused: u64,
+        /// Bytes of the files in those pieces.
+        bytes_reused: u64,
         /// What was left out.
         skipped: Vec<SkippedView>,
     }
@@ -273,6 +283,9 @@ views! {
         changed: u64,
         /// When it stops working.
         expires_ms: Option<u64>,
+        /// When it was put into the trash, if it is there.
+        #[serde(default)]
+        trashed_ms: Option<u64>,
     }
     /// A secret.
     SecretDetail {
@@ -280,16 +293,28 @@ views! {
         secret: SecretView,
         /// About it.
         note: String,
-        /// Its fields; values only when they were asked for.
+        /// Its fields; hidden values only when they were asked for.
         fields: Vec<FieldView>,
-        /// The newest version's id.
+        /// The id of the version that is shown; the newest one's is what an edit names as seen.
         version: String,
+        /// Its number; 1 is the oldest that is kept.
+        number: usize,
+        /// How many versions are kept.
+        versions: usize,
+        /// Where it may be handed over; empty is anywhere.
+        host: String,
+        /// The account there.
+        account: String,
+        /// What for.
+        purpose: String,
     }
     /// A field of a secret.
     FieldView {
         /// Its name.
         name: String,
-        /// Its value, if it was asked for.
+        /// Whether its value is shown only when asked for.
+        hidden: bool,
+        /// Its value, if it is not hidden or was asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         value: Option<String>,
@@ -300,6 +325,19 @@ views! {
         id: String,
         /// Somebody else changed it at the same time; both versions are kept.
         conflict: bool,
+    }
+    /// A secret that was moved.
+    MovedView {
+        /// Its id at the new place.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The project it came from, in whose trash the old copy lies; absent for one's own secrets.
+        from: Option<String>,
+        /// Who else can still read it there, until the trash is emptied, and may have kept it.
+        readable_by: Vec<String>,
+        /// What to change where it comes from, because others could read it.
+        change_secrets: Vec<String>,
     }
     /// Something that has an id now.
     IdView {
@@ -314,6 +352,8 @@ views! {
         items: Vec<String>,
         /// Bytes given back.
         bytes: u64,
+        /// Whether the project itself is gone, and not only what was in its trash.
+        project: bool,
     }
     /// A signed-in device.
     DeviceView {
@@ -336,6 +376,8 @@ views! {
         words: String,
         /// Where the new Recovery Kit is.
         kit: Option<String>,
+        /// What could not be done after the keys were changed.
+        skipped: Vec<SkippedView>,
     }
     /// A Recovery Kit that was written.
     KitView {
@@ -357,6 +399,10 @@ views! {
         next: String,
     }
 }
+
+mod secrets;
+
+pub use secrets::*;
 
 impl DoneView {
     /// It is done.

@@ -9,6 +9,12 @@
 //! local    = HKDF-Expand(PRK, label "local", 32)                    -> box key: journal, index, cache
 //! link     = HKDF-Expand(PRK, label "link", 32)                     -> box key: the PRK before a key change
 //! ```
+//!
+//! An export file has a passphrase and a record of its own, and from their PRK comes one key and nothing else:
+//!
+//! ```text
+//! export   = HKDF-Expand(PRK, label "export", 32)                   -> box key: what is in the file
+//! ```
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -79,5 +85,11 @@ impl Prk {
     #[must_use]
     pub fn link_key(&self) -> Key32 {
         expand(&self.0, &label("link"))
+    }
+
+    /// The key of the boxes of an export file. Only for a root of the file's own passphrase and record.
+    #[must_use]
+    pub fn export_key(&self) -> Key32 {
+        expand(&self.0, &label("export"))
     }
 }

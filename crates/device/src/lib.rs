@@ -8,6 +8,7 @@
 //! | [`Profile`] | where this device keeps its things; folders that only their owner may enter |
 //! | [`ProfileLock`] | one process owns a profile |
 //! | [`AgentListener`], [`connect_agent`], [`read_frame`], [`write_frame`] | the owner-only socket between the agent and everybody else |
+//! | [`examine`] | whether a profile's files are as they should be, for `holdfast doctor` |
 //! | [`harden_process`], [`forbid_new_privileges`] | no core dumps, no debugger, no setuid children |
 //!
 //! The order in which a program uses them: [`harden_process`] first thing in `main`; [`Profile::open`];
@@ -20,6 +21,7 @@
 //! dumpable flag, `no_new_privs`, `TCP_USER_TIMEOUT`) are left out elsewhere and say so.
 
 mod clock;
+mod doctor;
 mod harden;
 mod http;
 mod lock;
@@ -28,6 +30,7 @@ mod socket;
 mod sqlite;
 
 pub use clock::{Deadline, SystemClock};
+pub use doctor::examine;
 pub use harden::{forbid_new_privileges, harden_process};
 pub use http::HttpTransport;
 pub use lock::{Holder, ProfileLock};

@@ -16,7 +16,9 @@ use tokio::sync::Mutex;
 /// The numbered migrations, first to last. Each sets `user_version` to its number; released ones are never edited.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_rows.sql")];
 /// `application_id` of our files: "HFdP".
-const APPLICATION: i64 = 0x4846_6450;
+pub(crate) const APPLICATION: i64 = 0x4846_6450;
+/// The `user_version` of our files.
+pub(crate) const SCHEMA: i64 = MIGRATIONS.len() as i64;
 /// Readers beside the one writer.
 const CONNECTIONS: u32 = 4;
 /// How long a lock held by another process (a backup, say) is waited for.

@@ -8,8 +8,9 @@ use holdfast_protocol::id::{DeviceId, InvitationId, PackId, PrincipalId, SpaceId
 use holdfast_protocol::limits;
 use holdfast_protocol::wire::{
     Append, BeginPack, ClaimInvitation, DeviceRow, DirectoryEntry, Entries, ErrorBody, InvitationRow, KeyChange,
-    Lookup, Me, NewInvitation, PackQuery, PackState, PackStates, Recover, Recovered, RecoveryBox, Refresh, ServerInfo,
-    SignInChallenge, SignInProof, SignInStart, SignUp, SpaceEvent, SpaceHead, Tokens, Usage, code,
+    Lookup, Me, MoveAccount, MoveEntries, Moving, NewInvitation, PackQuery, PackState, PackStates, Recover, Recovered,
+    RecoveryBox, Refresh, ServerInfo, SignInChallenge, SignInProof, SignInStart, SignUp, SpaceEvent, SpaceHead, Tokens,
+    Usage, code,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -180,6 +181,54 @@ impl Api {
     /// See [`Error`].
     pub async fn put_recovery(&self, message: &RecoveryBox) -> Result<()> {
         self.call_empty(Method::Put, "/v1/me/recovery", Some(message)).await
+    }
+
+    /// The account's own recovery box, to take it to another server; `None` where none is kept.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn own_recovery(&self) -> Result<Option<RecoveryBox>> {
+        match self.call(Method::Get, "/v1/me/recovery", None::<&()>).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Brings an account that another server has.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when the handle is taken.
+    pub async fn move_account(&self, message: &MoveAccount) -> Result<Tokens> {
+        self.open(Method::Post, "/v1/accounts/move", Some(message)).await
+    }
+
+    /// Puts entries of a log aside that another server has, from number `from` on; says which one is wanted next. Without
+    /// entries it only says.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn move_entries(&self, space: SpaceId, from: u64, entries: &[Vec<u8>]) -> Result<u64> {
+        let message = MoveEntries {
+            from,
+            entries: entries.iter().map(|entry| entry.clone().into()).collect(),
+        };
+        let moving: Moving = self
+            .call(Method::Post, &format!("/v1/spaces/{space}/move"), Some(&message))
+            .await?;
+        Ok(moving.next)
+    }
+
+    /// Makes the entries that were put aside count, up to this head.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn finish_move(&self, head: &SpaceHead) -> Result<SpaceHead> {
+        self.call(
+            Method::Post,
+            &format!("/v1/spaces/{}/move/finish", head.space),
+            Some(head),
+        )
+        .await
     }
 
     /// The account's devices.

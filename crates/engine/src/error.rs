@@ -43,6 +43,9 @@ pub enum Error {
         /// As the user wrote it.
         name: String,
     },
+    /// No account whose box this kit opens.
+    #[error("This Recovery Kit opens no account on this server.")]
+    NoSuchKit,
     /// More than one thing with this name.
     #[error("\"{name}\" is not unique: {candidates}.")]
     Ambiguous {
@@ -78,6 +81,9 @@ pub enum Error {
     /// Somebody else was quicker and what was asked may no longer be wanted.
     #[error("{0}")]
     Conflict(String),
+    /// The account can't go to another server, and why.
+    #[error("{0}")]
+    CannotMove(String),
     /// The server did not answer.
     #[error("The server can't be reached ({0}). Nothing was lost.")]
     Unreachable(String),
@@ -103,6 +109,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file to import that can't be read as what it was said to be. Nothing of it was taken.
+    #[error("{0}.")]
+    Unreadable(String),
+    /// A file that opens with a passphrase of its own, and none was given.
+    #[error("This file opens with its own passphrase.")]
+    PassphraseNeeded,
+    /// That passphrase does not open the file.
+    #[error("The passphrase is wrong, or the file was altered.")]
+    PassphraseWrong,
     /// A fault of this program or this computer.
     #[error("Something is wrong with this program or computer: {0}")]
     Internal(String),
@@ -119,7 +134,7 @@ impl Error {
             Self::Locked => "locked",
             Self::NoAccount => "no-account",
             Self::ProfileTaken(_) => "profile-taken",
-            Self::NotFound { .. } => "not-found",
+            Self::NotFound { .. } | Self::NoSuchKit => "not-found",
             Self::Ambiguous { .. } => "ambiguous",
             Self::NotAllowed(_) => "not-allowed",
             Self::AlreadyExists(_) => "already-exists",
@@ -129,11 +144,15 @@ impl Error {
             Self::History(_) => "history",
             Self::KeysChanged(_) => "keys-changed",
             Self::Conflict(_) => "conflict",
+            Self::CannotMove(_) => "cannot-move",
             Self::Unreachable(_) => "unreachable",
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
             Self::Cancelled => "cancelled",
             Self::Io { .. } => "io",
+            Self::Unreadable(_) => "unreadable",
+            Self::PassphraseNeeded => "passphrase-needed",
+            Self::PassphraseWrong => "passphrase-wrong",
             Self::Internal(_) => "internal",
         }
     }
@@ -151,6 +170,9 @@ impl Error {
             Self::NoAccount => "Run `holdfast signup` or `holdfast signin`.",
             Self::ProfileTaken(_) => "Use another folder with --profile.",
             Self::NotFound { .. } => "Look at the list of what is there.",
+            Self::NoSuchKit => {
+                "Check the server's address on the kit. A kit ends when the Master Key is changed or a newer kit is made: look for the newest one."
+            }
             Self::Ambiguous { .. } => "Use one of these ids instead of the name.",
             Self::NotAllowed(_) => "Ask an owner of the project.",
             Self::AlreadyExists(_) => "Choose another name, or use what is there.",
@@ -164,11 +186,21 @@ impl Error {
                 "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."
             }
             Self::Conflict(_) => "Look at what changed, then do it again if it is still what you want.",
+            Self::CannotMove(_) => {
+                "Nothing was changed. `holdfast relocate --dry-run` lists what would move and what would not."
+            }
             Self::Unreachable(_) => "Check the network and the address, then do it again.",
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",
             Self::Cancelled => "Run the same command again to go on.",
             Self::Io { .. } => "Check the path and its permissions.",
+            Self::Unreadable(_) => {
+                "Check that it is the right file and the right program. Nothing of it was taken; nothing was changed."
+            }
+            Self::PassphraseNeeded => {
+                "Give the passphrase it was saved with: --passphrase-file, or type it when asked."
+            }
+            Self::PassphraseWrong => "Check Caps Lock and the keyboard layout and try again.",
             Self::Internal(_) => "Please report this with the code.",
         }
     }

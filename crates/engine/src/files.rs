@@ -94,8 +94,13 @@ impl JournalStore for Journal {
     }
 }
 
+/// How many uploads were begun on this device and not finished. Needs no key.
+pub(crate) async fn pending_uploads(store: &dyn Store) -> Result<u64> {
+    Ok(store.list(JOURNAL, transfer::HEADS).await?.len() as u64)
+}
+
 impl Session {
-    fn journal(&self) -> Arc<dyn JournalStore> {
+    pub(crate) fn journal(&self) -> Arc<dyn JournalStore> {
         Arc::new(Journal {
             rows: self.rows.clone(),
             store: self.host.store.clone(),
@@ -203,6 +208,11 @@ impl Session {
                 && memo.name == request.name
                 && pending.sources == request.sources
             {
+                if state.contents().is_purged(&memo.item) {
+                    // Its item is gone for good, and sealed chunks belong to their item: begun anew as another one.
+                    transfer::abandon(&self.pack_server(), journal, pending.version, &request.spool).await?;
+                    continue;
+                }
                 let previous = previous(state, memo.item, self.principal());
                 let target = Target {
                     space,
@@ -307,6 +317,12 @@ fn committed(state: &Space, item: ItemId, version: VersionId) -> Option<(usize, 
 
 /// The item with its new version, in the light of the newest state: both are kept when somebody else added one, too.
 fn with_version(state: &Space, memo: &Memo, version: &Version, now_ms: u64) -> Result<Item> {
+    if state.contents().is_purged(&memo.item) {
+        return Err(Error::Conflict(format!(
+            "\"{}\" was removed for good while this was uploaded. The same command uploads it as a new item.",
+            memo.name
+        )));
+    }
     if let Some(item) = state.contents().items().get(&memo.item) {
         let mut item = item.clone();
         item.trashed_ms = None;

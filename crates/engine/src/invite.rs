@@ -89,6 +89,15 @@ pub struct Waiting {
     pub expires_ms: u64,
 }
 
+/// What became of the answers to invitations.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// Who came in.
+    pub came: Vec<String>,
+    /// What was wrong with answers that let nobody in.
+    pub failed: Vec<Error>,
+}
+
 impl Session {
     /// Makes an invitation to a project.
     ///
@@ -192,8 +201,20 @@ impl Session {
     /// Lets in those who answered with the right proof: their keys are checked by it. Says who came in.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; a wrong answer is said when all others are in.
     pub async fn complete_invitations(&self) -> Result<Vec<String>> {
+        let Answered { came, failed } = self.answered_invitations().await?;
+        match failed.into_iter().next_back() {
+            Some(error) => Err(error),
+            None => Ok(came),
+        }
+    }
+
+    /// As [`Session::complete_invitations`], with the answers that were wrong beside those who came in.
+    ///
+    /// # Errors
+    /// What concerns the vault, or the way to the server.
+    pub async fn answered_invitations(&self) -> Result<Answered> {
         let vault = self.vault().await?;
         let mine: Vec<_> = vault
             .space
@@ -204,11 +225,10 @@ impl Session {
             .filter(|(_, content)| matches!(content, Content::Invitation { .. }))
             .collect();
         if mine.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Answered::default());
         }
         let rows = self.api.invitations().await?;
-        let mut came = Vec::new();
-        let mut failed = None;
+        let (mut came, mut failed) = (Vec::new(), Vec::new());
         for (item, content) in mine {
             let Content::Invitation {
                 id,
@@ -229,10 +249,10 @@ impl Session {
                     match self.let_in(principal, &given, id, &code, (space, role)).await {
                         Ok(handle) => came.push(handle),
                         // It can't be honoured any more: said once.
-                        Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed = Some(error),
+                        Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed.push(error),
                         // One answer that is wrong keeps nobody else out.
                         Err(error @ (Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))) => {
-                            failed = Some(error);
+                            failed.push(error);
                             continue;
                         }
                         Err(other) => return Err(other),
@@ -257,10 +277,11 @@ impl Session {
                 Err(other) => return Err(other),
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(came),
+        if !failed.is_empty() {
+            // Whoever comes in is pinned in the vault: if that is what is wrong, nothing is right.
+            self.vault().await?;
         }
+        Ok(Answered { came, failed })
     }
 
     /// Lets in whoever answered, if the proof is right. Says who it is.

@@ -18,6 +18,8 @@ pub struct Purged {
     pub items: Vec<String>,
     /// Bytes of packs that are no longer needed.
     pub bytes: u64,
+    /// Whether the project itself is gone.
+    pub project: bool,
 }
 
 impl Session {
@@ -45,6 +47,45 @@ impl Session {
     /// See [`Error`].
     pub async fn rename_item(&self, space: SpaceId, id: ItemId, name: &str) -> Result<()> {
         self.change_item(space, id, |item| item.name = name.to_owned()).await
+    }
+
+    /// Gives an item another name and text about it, and says when it stops working, in one entry.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when the name is taken.
+    pub async fn describe_item(
+        &self,
+        space: SpaceId,
+        id: ItemId,
+        name: &str,
+        description: &str,
+        expires_ms: Option<u64>,
+    ) -> Result<()> {
+        self.append(space, |state| {
+            let items = state.contents().items();
+            let mut item = items
+                .get(&id)
+                .ok_or_else(|| Error::NotFound {
+                    what: "item",
+                    name: id.to_string(),
+                })?
+                .clone();
+            let taken = items.values().any(|other| {
+                other.id != id && other.kind == item.kind && other.trashed_ms.is_none() && other.name == name
+            });
+            // Whoever has a name already may keep it, though somebody gave another thing the same at the same time.
+            if taken && item.name != name {
+                return Err(Error::AlreadyExists(format!(
+                    "There is already something called \"{name}\"."
+                )));
+            }
+            name.clone_into(&mut item.name);
+            description.clone_into(&mut item.description);
+            item.expires_ms = expires_ms;
+            Ok(put(item))
+        })
+        .await
+        .map(|_| ())
     }
 
     /// Puts an item into the trash.
@@ -88,18 +129,29 @@ impl Session {
             trashed_ms: Some(time),
             ..Body::default()
         };
-        self.append(space, |_| Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())))
-            .await
-            .map(|_| ())
+        self.append(space, |state| {
+            // A second time would remove it for good, should it be empty.
+            match (trashed, state.contents().trashed_ms()) {
+                (true, Some(_)) => Err(Error::AlreadyExists("It is in the trash already.".into())),
+                (false, None) => Err(Error::NotFound {
+                    what: "project in the trash",
+                    name: state.contents().name().to_owned(),
+                }),
+                _ => Ok(Draft::commit(body.clone(), Vec::new(), Vec::new())),
+            }
+        })
+        .await
+        .map(|_| ())
     }
 
-    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash, and drops
-    /// the packs that nothing kept points into.
+    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash (it is listed no
+    /// more then), and drops the packs that nothing kept points into.
     ///
     /// # Errors
     /// [`Error::NotAllowed`] for anybody but an owner.
     pub async fn purge(&self, space: SpaceId) -> Result<Purged> {
         let mut purged = Purged::default();
+        let now = self.now_ms();
         let view = self.view(space).await?;
         let contents = view.space.contents();
         if contents.trashed_ms().is_none() && contents.items().values().all(|item| item.trashed_ms.is_none()) {
@@ -121,12 +173,13 @@ impl Session {
                 .collect::<BTreeSet<_>>()
                 .into_iter()
                 .collect();
-            if gone.is_empty() {
+            if gone.is_empty() && !all {
                 return Err(Error::NotFound {
                     what: "item in the trash",
                     name: "any".into(),
                 });
             }
+            purged.project = all;
             purged.items = gone.iter().map(|item| item.name.clone()).collect();
             let sizes = state.authority().packs();
             purged.bytes = dropped
@@ -136,6 +189,7 @@ impl Session {
                 .sum();
             let body = Body {
                 purged: gone.iter().map(|item| item.id).collect(),
+                trashed_ms: all.then_some(now),
                 ..Body::default()
             };
             Ok(Draft::commit(body, Vec::new(), dropped))

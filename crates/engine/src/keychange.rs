@@ -13,7 +13,6 @@ use holdfast_protocol::wire::KeyChange;
 use crate::account::{Account, PendingKeyChange};
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
-use crate::ports::{Progress, Stage, Step};
 use crate::recovery::Kit;
 use crate::rng;
 use crate::session::{Session, derive};
@@ -31,14 +30,39 @@ pub struct NewKeys {
     pub kit: bool,
 }
 
+/// A key change that the server has.
+pub struct ChangedKeys {
+    /// The new kit, if one was asked for.
+    pub kit: Option<Kit>,
+    /// What did not work after the keys were changed, and is done by the next unlock.
+    pub left: Option<Error>,
+}
+
 impl Session {
-    /// Gives the account new keys. The session goes on with them. Once the server has them the change stands: spaces that
-    /// can't be told now are told after the next unlock, and the new kit is handed over all the same.
+    /// Gives the account new keys. The session goes on with them.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another device changed them at the same time.
-    pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys, progress: &dyn Progress) -> Result<Option<Kit>> {
-        progress.report(at(Stage::Keys));
+    pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
+        let changed = self.change_keys_with(phrase, new, |_| Ok(())).await?;
+        match changed.left {
+            Some(error) => Err(error),
+            None => Ok(changed.kit),
+        }
+    }
+
+    /// As [`Session::change_keys`]. `keep` is given the new kit before anything is sent, and puts it where it outlives this
+    /// process: from the change on the old kit opens nothing. What fails after the change is no error but told beside it.
+    ///
+    /// # Errors
+    /// What `keep` says, and [`Error::Conflict`] when another device changed the keys at the same time: nothing has changed
+    /// then. After [`Error::Unreachable`] they may have changed.
+    pub async fn change_keys_with(
+        &self,
+        phrase: &Phrase,
+        new: NewKeys,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<ChangedKeys> {
         self.check_account().await?;
         let old = self.keyring().current().clone();
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -58,7 +82,14 @@ impl Session {
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
         let link = identity.link_to(&old, &mut rng());
-        let kit = new.kit.then(|| Kit::make(&identity, self.host.transport.origin()));
+        let kit = new.kit.then(|| {
+            let (kit, sealed) = Kit::make(&identity, self.host.transport.origin());
+            let made_ms = created_ms;
+            (Kit { made_ms, ..kit }, sealed)
+        });
+        if let Some((kit, _)) = &kit {
+            keep(kit)?;
+        }
         let pending = PendingKeyChange {
             change: KeyChange {
                 bundle: signed.to_bytes().into(),
@@ -72,7 +103,6 @@ impl Session {
             self.set_profile(&name, Some(identity.bundle().bundle.counter)).await?;
         }
         // Kept before it is sent: if this device dies in between, whoever types the new phrase here can finish.
-        progress.report(at(Stage::Committing));
         self.write(vec![pending.row()?]).await?;
         self.api.change_keys(&pending.change).await?;
 
@@ -84,14 +114,14 @@ impl Session {
         self.insert(chain);
         *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
         *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
-        self.keep().await?;
-        if let Err(error) = self.upkeep_telling(progress).await {
-            tracing::warn!(code = error.code(), "not every space knows the new keys yet");
-        }
-        Ok(kit.map(|(kit, _)| Kit {
-            made_ms: created_ms,
-            ..kit
-        }))
+        let left = match self.keep().await {
+            Ok(()) => self.upkeep_all().await.err(),
+            Err(error) => Some(error),
+        };
+        Ok(ChangedKeys {
+            kit: kit.map(|(kit, _)| kit),
+            left,
+        })
     }
 
     /// Writes the account's new record, sealed for the new keys.
@@ -101,17 +131,6 @@ impl Session {
             .rows(self.keyring().current().prk(), self.rows.device_key())?;
         changes.push(PendingKeyChange::forget());
         self.write(changes).await
-    }
-}
-
-/// A stage in which there is nothing to count.
-fn at(stage: Stage) -> Step {
-    Step {
-        stage,
-        done: 0,
-        total: 0,
-        files: 0,
-        files_total: 0,
     }
 }
 

@@ -19,8 +19,9 @@
 //! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
-//! - `items`, `files`, `secrets`, `transfer`: content
+//! - `items`, `files`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
+//! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
 //! The machine is behind four [`ports`]: the way to the server, a store of rows, the time, and who watches. Nothing here
 //! reads the environment, prints, or knows where a profile lies. What a server says is checked before it is used; what the
@@ -34,13 +35,16 @@ mod error;
 mod files;
 mod find;
 mod genesis;
+mod health;
 mod identity;
+mod imports;
 mod invite;
 mod items;
 mod keychange;
 mod people;
 pub mod ports;
 mod recovery;
+mod relocate;
 mod rng;
 mod secrets;
 mod session;
@@ -53,12 +57,15 @@ pub use account::Account;
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem};
 pub use find::{find_item, find_version};
+pub use health::{Finding, Level, examine};
 pub use identity::{Identity, Keyring};
-pub use invite::{GOOD_FOR_MS, Invitation, Waiting};
+pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, own_tags, plan_import};
+pub use invite::{Answered, GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
-pub use keychange::NewKeys;
+pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;
 pub use recovery::Kit;
+pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;
 pub use secrets::{EditedSecret, NewSecret};
 pub use session::{Host, Session};

@@ -130,6 +130,8 @@ pub enum Stage {
     Sending,
     /// Fetching and opening.
     Receiving,
+    /// Copying what is sealed as it is.
+    Copying,
     /// Comparing with the server or with disk.
     Checking,
     /// Writing the entry that makes it visible.

@@ -11,8 +11,7 @@ use crate::account::Account;
 use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
-use crate::keychange::NewKeys;
-use crate::ports::Silent;
+use crate::keychange::{ChangedKeys, NewKeys};
 use crate::rng;
 use crate::session::{Host, Session, prove};
 
@@ -108,12 +107,7 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
         .map_err(|_| Error::Invalid("that is not a recovery code; it has 24 words, check their spelling".into()))?;
     let locator = Locator(key.locator());
     let answer = match api.recover(&Recover { locator }).await {
-        Err(Error::NotFound { .. }) => {
-            return Err(Error::NotFound {
-                what: "account for this Recovery Kit",
-                name: "on this server".into(),
-            });
-        }
+        Err(Error::NotFound { .. }) => return Err(Error::NoSuchKit),
         answer => answer?,
     };
     let damaged = || Error::damaged("the recovery box on the server");
@@ -133,15 +127,21 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
 }
 
 impl Session {
-    /// Makes a new kit; the one before it opens nothing from then on.
+    /// Makes a kit that counts once the server has its box ([`Session::replace_kit`]): in between it is to be put where it
+    /// outlives this process.
+    #[must_use]
+    pub fn make_kit(&self) -> (Kit, RecoveryBox) {
+        let (kit, sealed) = Kit::make(self.keyring().current(), self.host.transport.origin());
+        let made_ms = self.now_ms();
+        (Kit { made_ms, ..kit }, sealed)
+    }
+
+    /// Gives the server the box of a new kit; the kit before it opens nothing from then on.
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn new_kit(&self) -> Result<Kit> {
-        let (mut kit, sealed) = Kit::make(self.keyring().current(), self.host.transport.origin());
-        kit.made_ms = self.now_ms();
-        self.api.put_recovery(&sealed).await?;
-        Ok(kit)
+    /// See [`Error`]; after [`Error::Unreachable`] either of the two kits may be the one that counts.
+    pub async fn replace_kit(&self, sealed: &RecoveryBox) -> Result<()> {
+        self.api.put_recovery(sealed).await
     }
 
     /// Whether this code opens this account, as the server keeps it now. Changes nothing.
@@ -164,6 +164,21 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn recover(host: Host, code: &str, phrase: &Phrase, new: NewKeys) -> Result<(Self, Option<Kit>)> {
+        let (session, changed) = Self::recover_with(host, code, phrase, new, |_| Ok(())).await?;
+        Ok((session, changed.kit))
+    }
+
+    /// As [`Session::recover`]; `keep` is as for [`Session::change_keys_with`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn recover_with(
+        host: Host,
+        code: &str,
+        phrase: &Phrase,
+        new: NewKeys,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<(Self, ChangedKeys)> {
         let known = Account::load(host.store.as_ref()).await?;
         let api = Api::anonymous(host.transport.clone());
         let opened = open_box(&api, code).await?;
@@ -184,7 +199,7 @@ impl Session {
                 "The server shows keys that are not those of this kit.".into(),
             ));
         }
-        let kit = session.change_keys(phrase, new, &Silent).await?;
-        Ok((session, kit))
+        let changed = session.change_keys_with(phrase, new, keep).await?;
+        Ok((session, changed))
     }
 }

@@ -1,13 +1,13 @@
 //! Secrets: in the vault or in an encrypted project, with their last versions.
 
 use holdfast_protocol::entry::Body;
-use holdfast_protocol::id::{ItemId, SpaceId, VersionId};
+use holdfast_protocol::id::{ItemId, PrincipalId, SpaceId, VersionId};
 use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind, SecretType, Version};
 use holdfast_protocol::limits;
 use holdfast_protocol::replay::Space;
 
 use crate::error::{Error, Result};
-use crate::find::find_item;
+use crate::find::{find_item, find_version};
 use crate::rng;
 use crate::session::Session;
 use crate::spaces::Draft;
@@ -20,6 +20,8 @@ pub struct NewSecret {
     pub name: String,
     /// Free text about it.
     pub description: String,
+    /// Labels to find it by.
+    pub tags: Vec<String>,
     /// Names and values.
     pub fields: Vec<Field>,
     /// Where it may be handed over.
@@ -47,29 +49,7 @@ impl Session {
         let (me, now) = (self.principal(), self.now_ms());
         self.append(space, |state| {
             refuse_name_taken(state, &new.name)?;
-            let item = Item {
-                id,
-                kind: ItemKind::Secret,
-                name: new.name.clone(),
-                description: new.description.clone(),
-                tags: Vec::new(),
-                created_ms: now,
-                trashed_ms: None,
-                chunk_id_key: None,
-                versions: vec![Version {
-                    id: VersionId::random(&mut rng()),
-                    author: me,
-                    created_ms: now,
-                    note: String::new(),
-                    content: Content::Fields {
-                        fields: new.fields.clone(),
-                        audience: new.audience.clone(),
-                    },
-                }],
-                secret_type: Some(new.secret_type),
-                expires_ms: new.expires_ms,
-            };
-            Ok(put(item))
+            Ok(put(new_item(id, &new, me, now)))
         })
         .await?;
         Ok(id)
@@ -108,8 +88,7 @@ impl Session {
                 note: String::new(),
                 content: Content::Fields { fields, audience },
             });
-            let surplus = item.versions.len().saturating_sub(limits::SECRET_VERSIONS);
-            item.versions.drain(..surplus);
+            keep_newest(&mut item);
             edited = Some(EditedSecret {
                 id: item.id,
                 conflict: newest.id != seen,
@@ -118,6 +97,59 @@ impl Session {
         })
         .await?;
         edited.ok_or_else(|| Error::Internal("an edit that edited nothing".into()))
+    }
+
+    /// Makes an old version of a secret the newest one, as a new version with the same content.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::AlreadyExists`] when it is the newest already.
+    pub async fn restore_secret_version(&self, space: SpaceId, secret: &str, version: &str) -> Result<ItemId> {
+        let (me, now) = (self.principal(), self.now_ms());
+        // Found once: numbers shift when somebody else writes a version in between.
+        let view = self.view(space).await?;
+        let item = find_item(&view.space, &[ItemKind::Secret], secret, false)?;
+        let (id, wanted) = (item.id, find_version(item, Some(version))?.id);
+        self.append(space, |state| {
+            let gone = || Error::NotFound {
+                what: "version",
+                name: version.to_owned(),
+            };
+            let mut item = state.contents().items().get(&id).ok_or_else(gone)?.clone();
+            let at = item
+                .versions
+                .iter()
+                .position(|version| version.id == wanted)
+                .ok_or_else(gone)?;
+            if at + 1 == item.versions.len() {
+                return Err(Error::AlreadyExists("That version is the newest one already.".into()));
+            }
+            let mut again = item.versions[at].clone();
+            again.id = VersionId::random(&mut rng());
+            (again.author, again.created_ms) = (me, now);
+            again.note = format!("Version {} again", at + 1);
+            item.versions.push(again);
+            keep_newest(&mut item);
+            Ok(put(item))
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// Takes a secret out of the trash.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::AlreadyExists`] when its name is taken by now.
+    pub async fn untrash_secret(&self, space: SpaceId, secret: &str) -> Result<ItemId> {
+        let view = self.view(space).await?;
+        let id = find_item(&view.space, &[ItemKind::Secret], secret, true)?.id;
+        self.append(space, |state| {
+            let mut item = find_item(state, &[ItemKind::Secret], &id.to_string(), true)?.clone();
+            refuse_name_taken(state, &item.name)?;
+            item.trashed_ms = None;
+            Ok(put(item))
+        })
+        .await?;
+        Ok(id)
     }
 
     /// Moves a secret with all its versions: it is written at the new place before it goes from the old one.
@@ -144,6 +176,43 @@ impl Session {
         self.trash_item(from, old.id).await?;
         Ok(id)
     }
+}
+
+/// A secret as an item, with its first version.
+pub(crate) fn new_item(id: ItemId, new: &NewSecret, me: PrincipalId, now: u64) -> Item {
+    Item {
+        id,
+        kind: ItemKind::Secret,
+        name: new.name.clone(),
+        description: new.description.clone(),
+        tags: new.tags.clone(),
+        created_ms: now,
+        trashed_ms: None,
+        chunk_id_key: None,
+        versions: vec![new_version(new, me, now, String::new())],
+        secret_type: Some(new.secret_type),
+        expires_ms: new.expires_ms,
+    }
+}
+
+/// A secret's content as a version.
+pub(crate) fn new_version(new: &NewSecret, me: PrincipalId, now: u64, note: String) -> Version {
+    Version {
+        id: VersionId::random(&mut rng()),
+        author: me,
+        created_ms: now,
+        note,
+        content: Content::Fields {
+            fields: new.fields.clone(),
+            audience: new.audience.clone(),
+        },
+    }
+}
+
+/// Drops the oldest versions beyond those that are kept.
+pub(crate) fn keep_newest(item: &mut Item) {
+    let surplus = item.versions.len().saturating_sub(limits::SECRET_VERSIONS);
+    item.versions.drain(..surplus);
 }
 
 /// A commit that puts one item.

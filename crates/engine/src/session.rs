@@ -44,7 +44,7 @@ pub struct Session {
 /// The keyring of a session, which a key change replaces.
 pub(crate) type SharedKeyring = Arc<RwLock<Arc<Keyring>>>;
 
-const TOKENS: &str = "tokens";
+pub(crate) const TOKENS: &str = "tokens";
 
 /// Signs in with the keys of a session, and keeps the tokens between runs.
 struct Credentials {
@@ -100,7 +100,7 @@ fn not_taken(error: Error) -> Error {
 }
 
 /// Proves to the server who this is. The challenge's KDF record is not used: the keys are already derived.
-async fn sign_in(api: &Api, host: &Host, handle: &str, identity: &Identity) -> Result<Tokens> {
+pub(crate) async fn sign_in(api: &Api, host: &Host, handle: &str, identity: &Identity) -> Result<Tokens> {
     let challenge = api.sign_in_start(handle).await?;
     prove(api, host, handle, identity.sign_key(), challenge.nonce.0).await
 }
@@ -193,7 +193,18 @@ impl Session {
         device_key: holdfast_crypto::Key32,
         chain: Vec<VerifiedBundle>,
     ) -> Self {
-        let keyring: SharedKeyring = Arc::new(RwLock::new(Arc::new(keyring)));
+        Self::assemble_over(host, account, Arc::new(keyring), device_key, chain)
+    }
+
+    /// The same over keys that are in memory already.
+    pub(crate) fn assemble_over(
+        host: Host,
+        account: Account,
+        keyring: Arc<Keyring>,
+        device_key: holdfast_crypto::Key32,
+        chain: Vec<VerifiedBundle>,
+    ) -> Self {
+        let keyring: SharedKeyring = Arc::new(RwLock::new(keyring));
         let rows = Arc::new(SealedRows::new(host.store.clone(), account.principal, device_key));
         let api = Arc::new(api_for(&host, &account.handle, &keyring, &rows));
         let mut bundles = Bundles::default();

@@ -13,7 +13,6 @@ use holdfast_protocol::replay::{BundleSource, Space};
 
 use crate::error::{Error, Result};
 use crate::people::Person;
-use crate::ports::{Progress, Silent, Stage, Step};
 use crate::session::Session;
 use crate::spaces::{Draft, View};
 use crate::{genesis, rng};
@@ -61,6 +60,8 @@ pub struct Trouble {
     pub seen: bool,
     /// Why not.
     pub error: Error,
+    /// The project as this device saw it last, if it did.
+    pub known: Option<View>,
 }
 
 impl Session {
@@ -113,22 +114,14 @@ impl Session {
                 Ok(_) => {}
                 // Seen by another device only, and nobody to ask.
                 Err(Error::Unreachable(_)) if !online => {}
-                Err(
-                    error @ (Error::Refused(_)
-                    | Error::Damaged { .. }
-                    | Error::History(_)
-                    | Error::KeysChanged(_)
-                    | Error::NotFound { .. }),
-                ) => {
-                    let name = match self.known(id).await {
-                        Ok(Some(space)) => Some(space.contents().name().to_owned()),
-                        _ => None,
-                    };
+                Err(error) if concerns_one(&error) => {
+                    let known = self.known(id).await.ok().flatten();
                     all.trouble.push(Trouble {
                         space: id,
-                        name,
+                        name: known.as_ref().map(|space| space.contents().name().to_owned()),
                         seen: seen.contains(&id),
                         error,
+                        known: known.map(|space| View { space, fresh: false }),
                     });
                 }
                 Err(other) => return Err(other),
@@ -368,53 +361,75 @@ impl Session {
     /// Does what is due in all spaces; called after each unlock, so that any device finishes what another began.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; what is wrong with one project is said at the end, and keeps no other from its new keys.
     pub async fn upkeep_all(&self) -> Result<Upkeep> {
-        self.upkeep_telling(&Silent).await
+        let (done, trouble) = self.upkeep_each().await?;
+        match trouble.into_iter().find(|trouble| trouble.seen) {
+            Some(trouble) => Err(trouble.error),
+            None => Ok(done),
+        }
     }
 
-    /// The same, and says how many spaces are done.
-    pub(crate) async fn upkeep_telling(&self, progress: &dyn Progress) -> Result<Upkeep> {
-        let mut total = self.upkeep(self.account().vault).await?;
-        let all = self.all_projects().await?;
-        let pins = self.vault_pins().await?;
-        let spaces = all.views.len() as u64;
-        for (place, view) in all.views.into_iter().enumerate() {
-            progress.report(Step {
-                stage: Stage::Rewrapping,
-                done: place as u64,
-                total: spaces,
-                files: 0,
-                files_total: 0,
-            });
-            let authority = view.space.authority();
-            let id = authority.space();
-            // Once a day is enough for the copy in the vault: each is an entry there.
-            let pin = pins.iter().find(|pin| pin.space == id);
-            if view.fresh
-                && pin.is_none_or(|pin| {
-                    pin.seq < authority.seq() && pin.seen_ms.saturating_add(PIN_EVERY_MS) < self.now_ms()
-                })
-            {
-                self.remember_head(&view.space).await?;
+    /// As [`Session::upkeep_all`], with what is wrong with single projects beside what was done in the others.
+    ///
+    /// # Errors
+    /// What concerns the account or its vault, and so everything.
+    pub async fn upkeep_each(&self) -> Result<(Upkeep, Vec<Trouble>)> {
+        let vault = self.account().vault;
+        let mut total = self.upkeep(vault).await?;
+        let Projects { views, mut trouble } = self.all_projects().await?;
+        for view in views {
+            match self.upkeep_of(&view).await {
+                Ok(done) => {
+                    total.rewrapped += done.rewrapped;
+                    total.rotated += done.rotated;
+                }
+                Err(error) if concerns_one(&error) => {
+                    // Each project has a pin in the vault: if that is what is wrong, nothing is right.
+                    self.sync(vault).await?;
+                    trouble.push(Trouble {
+                        space: view.space.authority().space(),
+                        name: Some(view.space.contents().name().to_owned()),
+                        seen: true,
+                        error,
+                        known: Some(view),
+                    });
+                }
+                Err(other) => return Err(other),
             }
-            let Some(me) = authority.members().get(&self.principal()) else {
-                continue;
-            };
-            let stated = me.bundle == self.keyring().current().bundle().hash;
-            if stated && !self.renewal_due(&view.space).await? {
-                continue;
-            }
-            let done = self.upkeep(id).await?;
-            total.rewrapped += done.rewrapped;
-            total.rotated += done.rotated;
         }
-        // Said at the end: what is wrong with one project keeps no other from its new keys.
-        match all.trouble.into_iter().find(|trouble| trouble.seen) {
-            Some(trouble) => Err(trouble.error),
-            None => Ok(total),
-        }
+        Ok((total, trouble))
     }
+
+    /// What is due in one project that was looked at just now.
+    async fn upkeep_of(&self, view: &View) -> Result<Upkeep> {
+        let authority = view.space.authority();
+        let id = authority.space();
+        // Once a day is enough for the copy in the vault: each is an entry there.
+        let pin = self.vault_pins().await?.into_iter().find(|pin| pin.space == id);
+        if view.fresh
+            && pin
+                .is_none_or(|pin| pin.seq < authority.seq() && pin.seen_ms.saturating_add(PIN_EVERY_MS) < self.now_ms())
+        {
+            self.remember_head(&view.space).await?;
+        }
+        let Some(me) = authority.members().get(&self.principal()) else {
+            return Ok(Upkeep::default());
+        };
+        let stated = me.bundle == self.keyring().current().bundle().hash;
+        if stated && !self.renewal_due(&view.space).await? {
+            return Ok(Upkeep::default());
+        }
+        self.upkeep(id).await
+    }
+}
+
+/// Whether an error is about the one project that was asked for, and says nothing about the others.
+fn concerns_one(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_) | Error::NotFound { .. }
+    )
 }
 
 /// What every member of a space can open.

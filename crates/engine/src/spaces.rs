@@ -15,8 +15,8 @@ use crate::ports::Change;
 use crate::session::Session;
 use crate::{genesis, rng};
 
-const ENTRIES: &str = "entries";
-const HEADS: &str = "space-heads";
+pub(crate) const ENTRIES: &str = "entries";
+pub(crate) const HEADS: &str = "space-heads";
 const OTHER_DEVICE: &str = "does not fit what another of your devices saw of";
 
 /// A space together with how fresh the view is.
@@ -57,7 +57,7 @@ impl Draft {
     }
 }
 
-fn entry_key(space: SpaceId, seq: u64) -> Vec<u8> {
+pub(crate) fn entry_key(space: SpaceId, seq: u64) -> Vec<u8> {
     [space.as_bytes(), &seq.to_be_bytes()].concat()
 }
 

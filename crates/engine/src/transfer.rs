@@ -31,7 +31,9 @@ mod walk;
 
 pub use download::{Downloaded, Overwrite, download};
 pub use fetch::{listing, read_file_range};
+pub(crate) use journal::HEADS;
 pub use journal::{PendingUpload, pending};
+pub(crate) use send::patiently;
 pub use server::{JournalStore, PackServer, Row};
 pub use types::{Options, Previous, Reason, Report, Skipped, Stored, Target, Uploaded};
 pub use upload::{abandon, upload};

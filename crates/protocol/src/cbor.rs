@@ -27,11 +27,16 @@ impl Write for Count {
 
 /// Encodes a message.
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut count = Count(0);
-    minicbor::encode(value, &mut count).expect("counting bytes has no way to fail");
-    let mut bytes = Vec::with_capacity(count.0);
+    let mut bytes = Vec::with_capacity(encoded_len(value));
     minicbor::encode(value, &mut bytes).expect("writing CBOR to memory has no way to fail");
     bytes
+}
+
+/// The length of a message's encoding, without making it.
+pub fn encoded_len<T: Encode<()>>(value: &T) -> usize {
+    let mut count = Count(0);
+    minicbor::encode(value, &mut count).expect("counting bytes has no way to fail");
+    count.0
 }
 
 /// Decodes a message of at most `limit` bytes that is in its one deterministic form.

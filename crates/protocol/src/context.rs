@@ -48,6 +48,12 @@ pub fn pins(principal: PrincipalId, name: &str) -> Vec<u8> {
     encode(&("pins", principal, name))
 }
 
+/// Part `part` of the `parts` of an export file, under the key of the file's own passphrase and key-derivation record.
+#[must_use]
+pub fn export(record: &[u8], part: u32, parts: u32) -> Vec<u8> {
+    encode(&("export", minicbor::bytes::ByteVec::from(record.to_vec()), part, parts))
+}
+
 /// An epoch key wrapped to one recipient (the OAEP label is made from this).
 #[must_use]
 pub fn epoch_wrap(space: SpaceId, epoch: u32, recipient: Hash, author: Hash) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //! - [`bundle`]: public keys and how a chain of them is checked
 //! - [`entry`], [`item`], [`manifest`]: what a log, a space and a pack hold
 //! - [`replay`]: folding a log into a state with every check
+//! - [`export`]: secrets in a file of their own
 //! - [`context`]: what every box is bound to
 //! - [`wire`]: the messages of the server's API
 //!
@@ -14,6 +15,7 @@ pub mod bundle;
 pub mod cbor;
 pub mod context;
 pub mod entry;
+pub mod export;
 pub mod id;
 pub mod item;
 pub mod limits;

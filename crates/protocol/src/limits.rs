@@ -29,5 +29,9 @@ pub const NAME: usize = 1_024;
 pub const ENTRIES_PER_PAGE: usize = 500;
 /// Versions of a secret that are kept.
 pub const SECRET_VERSIONS: usize = 20;
+/// An export file, in bytes.
+pub const EXPORT: usize = 64 << 20;
+/// What one box of an export file holds, in bytes; the last one may hold less.
+pub const EXPORT_PART: usize = 4 << 20;
 /// Times a client judges an operation again after somebody else was quicker.
 pub const APPEND_TRIES: usize = 16;

@@ -48,6 +48,8 @@ messages! {
         api: u32,
         /// Version of the program.
         version: String,
+        /// The server's clock, milliseconds since 1970-01-01 UTC. Sign-in needs the two clocks to be within ten minutes.
+        time_ms: u64,
     }
     /// A sealed recovery box and where to keep it.
     struct RecoveryBox {
@@ -159,6 +161,31 @@ messages! {
         seen_ms: u64,
         /// Whether it is the one that asks.
         current: bool,
+    }
+    /// `POST /v1/accounts/move`: an account that another server has, with all of its keys.
+    struct MoveAccount {
+        /// All signed bundles, oldest first.
+        chain: Vec<B64>,
+        /// A link box for each key change, oldest first.
+        links: Vec<LinkBox>,
+        /// Genesis entry of the vault.
+        vault: B64,
+        /// The recovery box, if there is one.
+        recovery: Option<RecoveryBox>,
+        /// A sign-in to this server by the newest keys.
+        proof: SignInProof,
+    }
+    /// `POST /v1/spaces/{space}/move`: entries of a log that another server has. They count when all of them are there.
+    struct MoveEntries {
+        /// Number of the first entry; those that were sent from here on before are replaced.
+        from: u64,
+        /// Signed entries in order; none asks how far it is.
+        entries: Vec<B64>,
+    }
+    /// How far a log on its way is.
+    struct Moving {
+        /// Number of the entry that is wanted next.
+        next: u64,
     }
     /// `POST /v1/directory`
     struct Lookup {

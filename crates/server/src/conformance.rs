@@ -4,6 +4,7 @@
 
 mod accounts;
 mod blobs;
+mod moving;
 mod packs;
 mod spaces;
 
@@ -29,6 +30,8 @@ pub async fn database(database: &dyn Database) {
     spaces::logs_are_compared_and_appended(database).await;
     spaces::many_writers_one_winner(database).await;
     spaces::membership(database).await;
+    moving::a_chain_comes_in_one_piece(database).await;
+    moving::entries_are_put_aside_and_counted_at_once(database).await;
     packs::begun_stored_named_dropped(database).await;
     packs::quotas(database).await;
     packs::swept(database).await;
@@ -40,6 +43,7 @@ fn account(n: u8, handle: &str) -> NewAccount {
         principal: principal(n),
         handle: handle.into(),
         bundle: bundle(n, 0),
+        later: Vec::new(),
         vault: NewSpace {
             space: space(n),
             hash: hash(n, 0),

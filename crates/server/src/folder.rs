@@ -13,7 +13,8 @@ use bytes::Bytes;
 
 use crate::ports::{BlobId, Blobs, Result, StoreError};
 
-const TEMPORARY: &str = ".part-";
+/// How the names of writes that have not ended begin.
+pub(crate) const TEMPORARY: &str = ".part-";
 
 /// A folder of packs.
 pub struct Folder {
@@ -39,19 +40,29 @@ impl Folder {
     }
 
     fn shard(&self, blob: BlobId) -> PathBuf {
-        self.root.join(hex::encode(&blob.0[..1]))
+        shard_of(&self.root, blob)
     }
 
     fn place(&self, blob: BlobId) -> PathBuf {
-        self.shard(blob).join(hex::encode(blob.0))
+        place_of(&self.root, blob)
     }
+}
+
+/// The folder that a blob's folder lies in.
+pub(crate) fn shard_of(root: &Path, blob: BlobId) -> PathBuf {
+    root.join(hex::encode(&blob.0[..1]))
+}
+
+/// The folder of a blob's parts.
+pub(crate) fn place_of(root: &Path, blob: BlobId) -> PathBuf {
+    shard_of(root, blob).join(hex::encode(blob.0))
 }
 
 #[async_trait]
 impl Blobs for Folder {
     async fn write_part(&self, blob: BlobId, part: u32, bytes: Bytes) -> Result<()> {
         let (shard, place) = (self.shard(blob), self.place(blob));
-        blocking(move || write_durably(&shard, &place, part, &bytes)).await
+        blocking(move || write_durably(&shard, &place, part, |file| file.write_all(&bytes))).await
     }
 
     async fn read(&self, blob: BlobId, part: u32, offset: u64, length: usize) -> Result<Bytes> {
@@ -94,14 +105,20 @@ impl Blobs for Folder {
     }
 }
 
-fn write_durably(shard: &Path, place: &Path, part: u32, bytes: &[u8]) -> io::Result<()> {
+/// Stores what `fill` writes as a part: under its real name only when all of it is on disk.
+pub(crate) fn write_durably(
+    shard: &Path,
+    place: &Path,
+    part: u32,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     match fs::create_dir(place) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
     // The temporary file removes itself when anything below fails.
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(place)?;
-    file.write_all(bytes)?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(place.join(part.to_string()))
         .map_err(|error| error.error)?;
@@ -110,11 +127,11 @@ fn write_durably(shard: &Path, place: &Path, part: u32, bytes: &[u8]) -> io::Res
 }
 
 /// Makes the names in a folder durable.
-fn sync(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn each_blob(root: &Path, mut visit: impl FnMut(BlobId, &Path) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn each_blob(root: &Path, mut visit: impl FnMut(BlobId, &Path) -> io::Result<()>) -> io::Result<()> {
     for shard in fs::read_dir(root)? {
         for place in fs::read_dir(shard?.path())? {
             let place = place?;

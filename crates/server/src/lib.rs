@@ -6,6 +6,7 @@
 //! - [`sqlite`], [`folder`]: the default adapters
 //! - `routes`: one thin handler for each route of `docs/spec/wire.md`
 //! - [`serve`]: starting and stopping it all
+//! - [`ops`]: backup, restore and doctor of a data folder
 
 mod auth;
 pub mod conformance;
@@ -16,6 +17,7 @@ mod http;
 mod limits;
 pub mod logs;
 mod openapi;
+pub mod ops;
 pub mod ports;
 mod routes;
 pub mod rules;

@@ -15,6 +15,15 @@ pub(crate) const SMALL: usize = 64 << 10;
 pub(crate) const APPEND: usize = in_json(limits::ENTRY);
 /// Body of a sign-up: bundle, vault entry, recovery box.
 pub(crate) const SIGN_UP: usize = in_json(limits::ENTRY + limits::BUNDLE) + SMALL;
+/// Body of the move of an account: a whole chain of bundles and link boxes.
+pub(crate) const MOVE_ACCOUNT: usize =
+    in_json(limits::ENTRY + limits::BUNDLE_CHAIN * (limits::BUNDLE + SMALL_BOX)) + SMALL;
+/// Body of a page of entries on their way: as much as a page of entries that is read.
+pub(crate) const MOVE_ENTRIES: usize = in_json(MOVE_PAGE + limits::ENTRY) + SMALL;
+/// Bytes of entries that a page on its way may have, beside its last entry.
+pub(crate) const MOVE_PAGE: usize = 8 << 20;
+/// A link or recovery box, in bytes: both hold a few keys.
+pub(crate) const SMALL_BOX: usize = 4 << 10;
 /// Body of a part.
 #[allow(clippy::cast_possible_truncation, reason = "8 MiB fits every usize")]
 pub(crate) const PART: usize = limits::PART as usize;

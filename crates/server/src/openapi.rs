@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::routes::{accounts, directory, events, invitations, meta, packs, sessions, spaces};
+use crate::routes::{accounts, directory, events, invitations, meta, moving, packs, sessions, spaces};
 
 struct Bearer;
 
@@ -24,12 +24,14 @@ impl Modify for Bearer {
     modifiers(&Bearer),
     paths(
         meta::health, meta::openapi, meta::server,
-        accounts::sign_up, accounts::me, accounts::change_keys, accounts::set_recovery, accounts::remove_recovery,
+        accounts::sign_up, accounts::me, accounts::change_keys, accounts::own_recovery,
+        accounts::set_recovery, accounts::remove_recovery,
         accounts::recover,
         sessions::start_sign_in, sessions::sign_in, sessions::renew, sessions::sign_out, sessions::devices,
         sessions::end_device,
         directory::look_up, directory::look_up_principal,
         spaces::list, spaces::create, spaces::entries, spaces::append, spaces::usage,
+        moving::account, moving::entries, moving::finish,
         packs::begin, packs::put_part, packs::query, packs::read, packs::abort,
         invitations::invite, invitations::list, invitations::take_back, invitations::claim,
         events::listen,

@@ -71,6 +71,8 @@ pub struct NewAccount {
     pub handle: String,
     /// The first bundle.
     pub bundle: NewBundle,
+    /// Those after it, each with the link box to the one before: an account that comes from another server.
+    pub later: Vec<(NewBundle, LinkBox)>,
     /// The vault.
     pub vault: NewSpace,
     /// The recovery box.
@@ -176,6 +178,24 @@ pub struct NewEntry {
     pub now_ms: u64,
 }
 
+/// Staged entries that become part of their log, already judged by the rules.
+#[derive(Debug, Clone)]
+pub struct MovedEntries {
+    /// Where the log ends now; [`StoreError::Conflict`] unless it does.
+    pub before: SpaceHead,
+    /// Where it ends then: all entries up to this one are staged.
+    pub after: SpaceHead,
+    /// Packs that these entries add and that are live at the end, with the entry that names each; [`StoreError::Missing`]
+    /// unless each is complete, of this size, begun here and not yet named.
+    pub added: Vec<(PackSize, u64)>,
+    /// Packs that these entries drop, with the entry that named each. They need not be here.
+    pub dropped: Vec<(PackId, u64)>,
+    /// [`StoreError::Quota`] when the live bytes would be more and packs are added.
+    pub quota_bytes: u64,
+    /// Now.
+    pub now_ms: u64,
+}
+
 /// Somebody's standing in a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
@@ -260,6 +280,8 @@ pub trait Database: Send + Sync {
     async fn change_keys(&self, keys: NewKeys) -> Result<()>;
     /// Sets or removes the recovery box. [`StoreError::Exists`] when somebody else has the locator.
     async fn set_recovery(&self, principal: PrincipalId, recovery: Option<RecoveryBox>) -> Result<()>;
+    /// The recovery box that is kept for a principal.
+    async fn recovery_of(&self, principal: PrincipalId) -> Result<Option<RecoveryBox>>;
     /// Whether a recovery box is kept.
     async fn has_recovery(&self, principal: PrincipalId) -> Result<bool>;
     /// The box under a locator.
@@ -286,6 +308,16 @@ pub trait Database: Send + Sync {
     async fn create_space(&self, space: NewSpace) -> Result<()>;
     /// Compare-and-append.
     async fn append(&self, entry: NewEntry) -> Result<()>;
+    /// Puts entries aside that may become part of the log later, in the place of those from `from` on that were put aside
+    /// before. [`StoreError::Conflict`] when there would be a gap. Gives the number of the entry that is wanted next; without
+    /// entries nothing changes.
+    async fn stage(&self, space: SpaceId, from: u64, entries: Vec<StoredEntry>, now_ms: u64) -> Result<u64>;
+    /// At most `limit` entries that were put aside, in order, beginning with number `from`.
+    async fn staged(&self, space: SpaceId, from: u64, limit: usize) -> Result<Vec<StoredEntry>>;
+    /// Makes entries that were put aside part of the log.
+    async fn append_staged(&self, moved: MovedEntries) -> Result<()>;
+    /// Forgets entries that were put aside before this time.
+    async fn sweep_staged(&self, before_ms: u64) -> Result<()>;
     /// Where a space stands.
     async fn head(&self, space: SpaceId) -> Result<Option<SpaceHead>>;
     /// Where all spaces stand that this principal is in.

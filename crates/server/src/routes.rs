@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod events;
 pub(crate) mod invitations;
 pub(crate) mod meta;
+pub(crate) mod moving;
 pub(crate) mod packs;
 pub(crate) mod sessions;
 pub(crate) mod spaces;
@@ -36,6 +37,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/accounts",
             post(accounts::sign_up).layer(DefaultBodyLimit::max(limits::SIGN_UP)),
         )
+        .route(
+            "/accounts/move",
+            post(moving::account).layer(DefaultBodyLimit::max(limits::MOVE_ACCOUNT)),
+        )
         .route("/signin/start", post(sessions::start_sign_in))
         .route("/signin", post(sessions::sign_in))
         .route("/token", post(sessions::renew).delete(sessions::sign_out))
@@ -45,7 +50,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/me/bundle", put(accounts::change_keys))
         .route(
             "/me/recovery",
-            put(accounts::set_recovery).delete(accounts::remove_recovery),
+            get(accounts::own_recovery)
+                .put(accounts::set_recovery)
+                .delete(accounts::remove_recovery),
         )
         .route("/recovery", post(accounts::recover))
         .route("/directory", post(directory::look_up))
@@ -62,6 +69,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 .post(spaces::append)
                 .layer(DefaultBodyLimit::max(limits::APPEND)),
         )
+        .route(
+            "/spaces/{space}/move",
+            post(moving::entries).layer(DefaultBodyLimit::max(limits::MOVE_ENTRIES)),
+        )
+        .route("/spaces/{space}/move/finish", post(moving::finish))
         .route("/spaces/{space}/usage", get(spaces::usage))
         .route("/spaces/{space}/packs", post(packs::begin))
         .route("/spaces/{space}/packs/query", post(packs::query))

@@ -10,6 +10,7 @@ mod cleanup;
 mod directory;
 mod failure;
 mod invitations;
+mod moving;
 mod nonces;
 mod origin;
 mod packs;
@@ -29,6 +30,7 @@ pub use cleanup::Cleaned;
 pub use failure::{Failure, PACK_MISSING};
 pub use origin::Origins;
 pub use packs::Reading;
+pub(crate) use packs::part_size;
 pub use spaces::Appended;
 
 use crate::events::Events;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::Folder;
 use crate::limits;
+use crate::ops;
 use crate::ports::{Blobs, Clock, Database, SystemClock};
 use crate::routes::{App, router};
 use crate::rules::{Cleaned, Failure, Origins, Policy, Rules};
@@ -46,6 +47,9 @@ pub enum Error {
     /// Another server has the data folder.
     #[error("another server is using the data folder")]
     InUse,
+    /// A restore into the data folder was begun and not finished.
+    #[error("a backup is being put back into the data folder and not all of it is there")]
+    Restoring,
     /// The database can't be used.
     #[error("the database can't be used: {0}")]
     Database(String),
@@ -86,7 +90,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let lock = take_folder(&config.data)?;
     let ports = Ports {
         database: Arc::new(database(&config.data).await?),
-        blobs: Arc::new(Folder::open(config.data.join("packs")).map_err(Error::Data)?),
+        blobs: Arc::new(Folder::open(config.data.join(ops::PACKS)).map_err(Error::Data)?),
         clock: Arc::new(SystemClock),
     };
     run(config, lock, ports).await
@@ -103,7 +107,7 @@ pub async fn start_on(config: Config, ports: Ports) -> Result<Running, Error> {
 
 /// Opens the database of a data folder.
 async fn database(data: &Path) -> Result<Sqlite, Error> {
-    Sqlite::open(&data.join("holdfast.db"))
+    Sqlite::open(&data.join(ops::DATABASE))
         .await
         .map_err(|error| Error::Database(error.to_string()))
 }
@@ -119,9 +123,11 @@ fn take_folder(data: &Path) -> Result<File, Error> {
         .create(true)
         .truncate(false)
         .write(true)
-        .open(data.join("server.lock"))
+        .open(data.join(ops::LOCK))
         .map_err(Error::Data)?;
     match lock.try_lock() {
+        // What lies in it is not all there yet: a new database beside it would take the rest for rubbish.
+        Ok(()) if data.join(ops::RESTORING).exists() => Err(Error::Restoring),
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::InUse),
         Err(TryLockError::Error(error)) => Err(Error::Data(error)),

@@ -5,6 +5,7 @@
 mod accounts;
 mod devices;
 mod invitations;
+mod moving;
 mod packs;
 mod row;
 mod spaces;
@@ -19,13 +20,19 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Connection as _, Row, Sqlite as Sql, Transaction};
 
 use crate::ports::{
-    Account, BlobId, Database, Membership, NewAccount, NewEntry, NewKeys, NewPack, NewSpace, NewTokens, Renewal,
-    Result, Session, StoreError, StoredEntry, StoredPack,
+    Account, BlobId, Database, Membership, MovedEntries, NewAccount, NewEntry, NewKeys, NewPack, NewSpace, NewTokens,
+    Renewal, Result, Session, StoreError, StoredEntry, StoredPack,
 };
 
 /// Migrations in order; each ends by setting `user_version` to its number.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_begin.sql"),
+    include_str!("../migrations/0002_staged.sql"),
+];
 const READERS: u32 = 4;
+
+/// The `user_version` that this program's databases have.
+pub(crate) const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// An SQLite database.
 pub struct Sqlite {
@@ -169,6 +176,9 @@ impl Database for Sqlite {
         accounts::replace_recovery(&mut tx, principal, recovery.as_ref()).await?;
         tx.commit().await.map_err(broken)
     }
+    async fn recovery_of(&self, principal: PrincipalId) -> Result<Option<RecoveryBox>> {
+        self.select_recovery_of(principal).await
+    }
     async fn has_recovery(&self, principal: PrincipalId) -> Result<bool> {
         self.select_has_recovery(principal).await
     }
@@ -205,6 +215,18 @@ impl Database for Sqlite {
     }
     async fn append(&self, entry: NewEntry) -> Result<()> {
         self.insert_entry(entry).await
+    }
+    async fn stage(&self, space: SpaceId, from: u64, entries: Vec<StoredEntry>, now_ms: u64) -> Result<u64> {
+        self.insert_staged(space, from, entries, now_ms).await
+    }
+    async fn staged(&self, space: SpaceId, from: u64, limit: usize) -> Result<Vec<StoredEntry>> {
+        self.select_staged(space, from, limit).await
+    }
+    async fn append_staged(&self, moved: MovedEntries) -> Result<()> {
+        self.insert_moved(moved).await
+    }
+    async fn sweep_staged(&self, before_ms: u64) -> Result<()> {
+        self.delete_staged(before_ms).await
     }
     async fn head(&self, space: SpaceId) -> Result<Option<SpaceHead>> {
         self.select_head(space).await

@@ -23,6 +23,10 @@ mod hardship;
 mod invitations;
 #[path = "api/lifecycle.rs"]
 mod lifecycle;
+#[path = "api/moving.rs"]
+mod moving;
+#[path = "api/ops.rs"]
+mod ops;
 #[path = "api/packs.rs"]
 mod packs;
 #[path = "api/sessions.rs"]

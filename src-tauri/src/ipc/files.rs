@@ -23,10 +23,11 @@ pub(super) async fn start_job(desk: State<'_, Arc<Desk>>, request: JobRequest) -
     jobs::start(&desk, request).map_err(told)
 }
 
-/// How all jobs are.
+/// How all jobs are. Their names are nobody's business while the profile is locked.
 #[tauri::command]
 pub(super) async fn jobs(desk: State<'_, Arc<Desk>>) -> Answer<Vec<JobView>> {
-    Ok(desk.jobs.list())
+    let unlocked = desk.app().is_some_and(|app| app.is_unlocked());
+    Ok(if unlocked { desk.jobs.list() } else { Vec::new() })
 }
 
 /// Stops a job where it can go on.
@@ -36,15 +37,14 @@ pub(super) async fn pause_job(desk: State<'_, Arc<Desk>>, id: u32) -> Answer<()>
     Ok(())
 }
 
-/// Goes on with a job.
+/// Goes on with a job; a download into another folder if one was picked.
 #[tauri::command]
-pub(super) async fn resume_job(desk: State<'_, Arc<Desk>>, id: u32) -> Answer<JobView> {
-    jobs::resume(&desk, id).map_err(told)
+pub(super) async fn resume_job(desk: State<'_, Arc<Desk>>, id: u32, pick: Option<u32>) -> Answer<JobView> {
+    jobs::resume(&desk, id, pick).map_err(told)
 }
 
-/// Puts a job away; one at work stops first.
+/// Gives a job up that is under way, or puts one away that has ended: then there is nothing left to show.
 #[tauri::command]
-pub(super) async fn give_up_job(desk: State<'_, Arc<Desk>>, id: u32) -> Answer<()> {
-    desk.jobs.give_up(id);
-    Ok(())
+pub(super) async fn give_up_job(desk: State<'_, Arc<Desk>>, id: u32) -> Answer<Option<JobView>> {
+    Ok(desk.jobs.give_up(id))
 }

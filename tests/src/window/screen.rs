@@ -11,7 +11,7 @@ use super::{Window, tools};
 const SIZES: [(u32, u32); 2] = [(1280, 800), (900, 700)];
 
 fn folder() -> PathBuf {
-    let folder = tools::target().join("screens");
+    let folder = tools::screens();
     std::fs::create_dir_all(&folder).expect("a folder for pictures");
     folder
 }

@@ -1,6 +1,6 @@
 //! What a window needs around it here: a display that nobody looks at, and the program that drives the page.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,12 +10,12 @@ pub(super) fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("HOLDFAST_APP") {
         return path.into();
     }
-    target().join("debug").join("holdfast-app")
+    root().join("target").join("debug").join("holdfast-app")
 }
 
-/// Where things are built, and pictures go.
-pub(super) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+/// Where pictures go.
+pub(super) fn screens() -> PathBuf {
+    std::env::var_os("HOLDFAST_SCREENS").map_or_else(|| root().join("target").join("screens"), PathBuf::from)
 }
 
 fn root() -> PathBuf {
@@ -62,6 +62,7 @@ impl Drop for Ends {
 pub(super) struct Driver {
     _child: Ends,
     _display: Ends,
+    display: String,
     port: u16,
 }
 
@@ -74,7 +75,7 @@ impl Driver {
             .port();
         let child = Command::new("WebKitWebDriver")
             .arg(format!("--port={port}"))
-            .env("DISPLAY", display)
+            .env("DISPLAY", &display)
             .env("GDK_BACKEND", "x11")
             .env("TAURI_AUTOMATION", "true")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
@@ -89,11 +90,41 @@ impl Driver {
         Self {
             _child: Ends(child),
             _display: screen,
+            display,
             port,
         }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn xclip(&self) -> Command {
+        let mut command = Command::new("xclip");
+        command.args(["-selection", "clipboard"]).env("DISPLAY", &self.display);
+        command
+    }
+
+    /// What is in the clipboard; nothing when nobody offers text.
+    pub(super) fn clipboard(&self) -> String {
+        let output = self.xclip().arg("-o").output().expect("xclip is installed");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Puts text in, as another program does. That program holds it until its display ends.
+    pub(super) fn copy_elsewhere(&self, text: &str) {
+        let mut child = self
+            .xclip()
+            .arg("-i")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("xclip is installed");
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(text.as_bytes()).expect("text is written");
+        drop(stdin);
+        // It goes on in the background once the text is offered.
+        assert!(child.wait().expect("it ends").success());
     }
 }

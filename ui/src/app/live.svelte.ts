@@ -26,6 +26,11 @@ export function setJob(job: JobView): void {
   else live.jobs.push(job);
 }
 
+/** A job was put away. */
+export function dropJob(id: number): void {
+  live.jobs = live.jobs.filter((known) => known.id !== id);
+}
+
 function hear(event: Event): void {
   switch (event.event) {
     case "job":
@@ -75,5 +80,8 @@ function moved(): void {
 export async function listen(): Promise<void> {
   for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, moved, { passive: true });
   await watch(hear);
-  live.jobs = await rust.jobs();
+  // What was heard meanwhile is newer.
+  for (const job of await rust.jobs()) {
+    if (!live.jobs.some((known) => known.id === job.id)) live.jobs.push(job);
+  }
 }

@@ -12,10 +12,13 @@ import type {
   Judgement,
   KeyChangeForm,
   Look,
+  GeneratedView,
   NewAccountForm,
+  PasswordKind,
   Pick,
   Picked,
   RecoverForm,
+  SecretDetail,
   ServerCheck,
   Settings,
   SignInForm,
@@ -99,8 +102,16 @@ export const rust = {
   unlock: (phrase: string) => call<void>("unlock", { phrase }),
   lock: () => call<void>("lock"),
 
+  readFields: (project: string | null, name: string, fields: string[]) =>
+    call<SecretDetail>("read_fields", { project, name, fields }),
   copyField: (project: string | null, name: string, field: string) =>
     call<number>("copy_field", { project, name, field }),
+  describeSecret: (project: string | null, secret: string, name: string, note: string, expiresMs: number | null) =>
+    call<void>("describe_secret", { project, secret, name, note, expiresMs }),
+  restoreSecret: (project: string | null, secret: string) => call<void>("restore_secret", { project, secret }),
+  takeSecret: (project: string, secret: string) => call<string>("take_secret", { project, secret }),
+  makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
+    ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),
   newKit: () => call<string | null>("new_kit"),
   changeKey: (form: KeyChangeForm) => call<void>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
@@ -108,6 +119,6 @@ export const rust = {
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),
   pauseJob: (id: number) => call<void>("pause_job", { id }),
-  resumeJob: (id: number) => call<JobView>("resume_job", { id }),
-  giveUpJob: (id: number) => call<void>("give_up_job", { id }),
+  resumeJob: (id: number, pick: number | null = null) => call<JobView>("resume_job", { id, pick }),
+  giveUpJob: (id: number) => call<JobView | null>("give_up_job", { id }),
 };

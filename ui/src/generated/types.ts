@@ -8,7 +8,7 @@ export type SecretType = "git" | "aws" | "credentials" | "api-key" | "ssh" | "da
 
 export type PinState = "not-checked" | "checked" | "changed";
 
-export type Stage = "keys" | "reading" | "sending" | "receiving" | "checking" | "committing" | "rewrapping";
+export type Stage = "keys" | "reading" | "sending" | "receiving" | "checking" | "committing" | "rewrapping" | "copying";
 
 export type Step = { 
 /**
@@ -31,6 +31,94 @@ files: number,
  * Of how many.
  */
 files_total: number, };
+
+export type OnClash = "keep-both" | "replace" | "skip";
+
+export type ImportSource = "dotenv" | "bitwarden" | "1password" | "keepass" | "holdfast";
+
+export type Level = "ok" | "warn" | "bad";
+
+export type Finding = { 
+/**
+ * Stable code.
+ */
+code: string, 
+/**
+ * How bad it is.
+ */
+level: Level, 
+/**
+ * A sentence.
+ */
+message: string, 
+/**
+ * What to do next; empty when it is as it should be.
+ */
+next: string, 
+/**
+ * A number that belongs to it.
+ */
+count: number | null, };
+
+export type PasswordKind = "words" | "characters" | "pin";
+
+export type CharacterClass = "lower" | "upper" | "digits" | "signs";
+
+export type Recipe = { 
+/**
+ * Of what.
+ */
+kind: PasswordKind, 
+/**
+ * How many words, characters or digits; 6, 20 and 6 if absent.
+ */
+length: number | null, 
+/**
+ * Characters: at least one of each of these; all four if empty.
+ */
+classes: Array<CharacterClass>, 
+/**
+ * Characters: also those that look alike (`l I 1`, `O 0`).
+ */
+look_alikes: boolean, };
+
+export type ImportFile = { 
+/**
+ * Which program wrote it.
+ */
+source: ImportSource, 
+/**
+ * Where it is.
+ */
+path: string, 
+/**
+ * What opens it, if it is encrypted.
+ */
+passphrase: string | null, 
+/**
+ * What a set of environment variables is called; as the file if absent.
+ */
+name: string | null, };
+
+export type ImportChoice = { 
+/**
+ * Its number in the preview.
+ */
+entry: number, 
+/**
+ * What happens if its name is taken. `skip` leaves it out in any case.
+ */
+on_clash: OnClash, };
+
+export type ExportProtection = { "how": "sealed", 
+/**
+ * The passphrase.
+ */
+passphrase: string, 
+/**
+ * Cost of a guess.
+ */
+log2_n: number, } | { "how": "plain" };
 
 export type FieldInput = { 
 /**
@@ -82,7 +170,15 @@ out: string, } | { "verb": "kit-test",
 /**
  * The 24 words.
  */
-code: string, } | { "verb": "device-list" } | { "verb": "device-remove", 
+code: string, } | { "verb": "relocation-plan" } | { "verb": "relocate", 
+/**
+ * Its address.
+ */
+to: string, 
+/**
+ * Leave projects where they are that can't come along.
+ */
+leave_behind: boolean, } | { "verb": "device-list" } | { "verb": "device-remove", 
 /**
  * Its id, or the beginning of it.
  */
@@ -306,7 +402,11 @@ expires_ms: number | null, } | { "verb": "secret-list",
 /**
  * The project; one's own secrets if absent.
  */
-project: string | null, } | { "verb": "secret-show", 
+project: string | null, 
+/**
+ * Those in the trash instead.
+ */
+trashed: boolean, } | { "verb": "secret-show", 
 /**
  * The project; one's own secrets if absent.
  */
@@ -316,9 +416,13 @@ project: string | null,
  */
 name: string, 
 /**
- * With its values.
+ * With its hidden values.
  */
-reveal: boolean, } | { "verb": "secret-edit", 
+reveal: boolean, 
+/**
+ * Number (1 is the oldest) or id; the newest if absent.
+ */
+version: string | null, } | { "verb": "secret-edit", 
 /**
  * The project; one's own secrets if absent.
  */
@@ -358,7 +462,95 @@ name: string,
 /**
  * To which project.
  */
-to: string, } | { "verb": "secret-remove", 
+to: string, } | { "verb": "secret-restore", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, 
+/**
+ * Number (1 is the oldest) or id.
+ */
+version: string, } | { "verb": "secret-untrash", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, } | { "verb": "secret-notes", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id; all of them if absent.
+ */
+name: string | null, } | { "verb": "secret-types" } | { "verb": "secret-generate", 
+/**
+ * How.
+ */
+recipe: Recipe, } | { "verb": "secret-import-preview", 
+/**
+ * What to read.
+ */
+file: ImportFile, 
+/**
+ * Into which project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * What happens to a secret whose name is taken.
+ */
+on_clash: OnClash, 
+/**
+ * Where that differs for one entry.
+ */
+choices: Array<ImportChoice>, } | { "verb": "secret-import", 
+/**
+ * What to read.
+ */
+file: ImportFile, 
+/**
+ * Into which project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * What happens to a secret whose name is taken.
+ */
+on_clash: OnClash, 
+/**
+ * Where that differs for one entry.
+ */
+choices: Array<ImportChoice>, 
+/**
+ * The digest that the preview gave: another file is refused.
+ */
+seen: string | null, } | { "verb": "secret-import-undo", 
+/**
+ * Into which project it was; looked for everywhere if absent.
+ */
+project: string | null, 
+/**
+ * Its id.
+ */
+import: string, } | { "verb": "secret-export", 
+/**
+ * Of which project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * The file; never one that is there.
+ */
+out: string, 
+/**
+ * How it is protected.
+ */
+protection: ExportProtection, } | { "verb": "secret-remove", 
 /**
  * The project; one's own secrets if absent.
  */
@@ -386,7 +578,11 @@ server: string | null,
 /**
  * Whether the server answers.
  */
-online: boolean, };
+online: boolean, 
+/**
+ * What must be looked at, since the profile was unlocked: all else can be used.
+ */
+alarms: Array<ErrorView>, };
 
 export type WhoamiView = { 
 /**
@@ -478,7 +674,11 @@ trashed: boolean,
 /**
  * Whether the server was asked just now.
  */
-fresh: boolean, };
+fresh: boolean, 
+/**
+ * Why it can't be used. What stands beside it is what this device saw last, or nothing.
+ */
+trouble: ErrorView | null, };
 
 export type ProjectDetail = { 
 /**
@@ -664,6 +864,10 @@ bytes_sent: number,
  */
 chunks_reused: number, 
 /**
+ * Bytes of the files in those pieces.
+ */
+bytes_reused: number, 
+/**
  * What was left out.
  */
 skipped: Array<SkippedView>, };
@@ -780,7 +984,11 @@ changed: number,
 /**
  * When it stops working.
  */
-expires_ms: number | null, };
+expires_ms: number | null, 
+/**
+ * When it was put into the trash, if it is there.
+ */
+trashed_ms: number | null, };
 
 export type SecretDetail = { 
 /**
@@ -792,13 +1000,33 @@ secret: SecretView,
  */
 note: string, 
 /**
- * Its fields; values only when they were asked for.
+ * Its fields; hidden values only when they were asked for.
  */
 fields: Array<FieldView>, 
 /**
- * The newest version's id.
+ * The id of the version that is shown; the newest one's is what an edit names as seen.
  */
-version: string, };
+version: string, 
+/**
+ * Its number; 1 is the oldest that is kept.
+ */
+number: number, 
+/**
+ * How many versions are kept.
+ */
+versions: number, 
+/**
+ * Where it may be handed over; empty is anywhere.
+ */
+host: string, 
+/**
+ * The account there.
+ */
+account: string, 
+/**
+ * What for.
+ */
+purpose: string, };
 
 export type FieldView = { 
 /**
@@ -806,7 +1034,11 @@ export type FieldView = {
  */
 name: string, 
 /**
- * Its value, if it was asked for.
+ * Whether its value is shown only when asked for.
+ */
+hidden: boolean, 
+/**
+ * Its value, if it is not hidden or was asked for.
  */
 value?: string, };
 
@@ -819,6 +1051,28 @@ id: string,
  * Somebody else changed it at the same time; both versions are kept.
  */
 conflict: boolean, };
+
+export type MovedView = { 
+/**
+ * Its id at the new place.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The project it came from, in whose trash the old copy lies; absent for one's own secrets.
+ */
+from: string | null, 
+/**
+ * Who else can still read it there, until the trash is emptied, and may have kept it.
+ */
+readable_by: Array<string>, 
+/**
+ * What to change where it comes from, because others could read it.
+ */
+change_secrets: Array<string>, };
 
 export type IdView = { 
 /**
@@ -838,7 +1092,11 @@ items: Array<string>,
 /**
  * Bytes given back.
  */
-bytes: number, };
+bytes: number, 
+/**
+ * Whether the project itself is gone, and not only what was in its trash.
+ */
+project: boolean, };
 
 export type DeviceView = { 
 /**
@@ -874,7 +1132,11 @@ words: string,
 /**
  * Where the new Recovery Kit is.
  */
-kit: string | null, };
+kit: string | null, 
+/**
+ * What could not be done after the keys were changed.
+ */
+skipped: Array<SkippedView>, };
 
 export type KitView = { 
 /**
@@ -901,6 +1163,350 @@ message: string,
  * What to do next.
  */
 next: string, };
+
+export type GeneratedView = { 
+/**
+ * The password.
+ */
+value: string, 
+/**
+ * log2 of how many there are, rounded down.
+ */
+bits: number, };
+
+export type SecretTypeView = { 
+/**
+ * Its name, as in `SecretAdd` and on the command line.
+ */
+type: string, 
+/**
+ * Its name for people.
+ */
+label: string, 
+/**
+ * Its usual fields, in order. Any others may be added.
+ */
+fields: Array<FieldTypeView>, };
+
+export type FieldTypeView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its name for people.
+ */
+label: string, 
+/**
+ * Shown only when asked for. Fields that are not listed are hidden.
+ */
+hidden: boolean, 
+/**
+ * May have several lines.
+ */
+multiline: boolean, 
+/**
+ * A person makes it up: a generator belongs beside it.
+ */
+password: boolean, 
+/**
+ * Belongs to every secret of the type; the others are offered.
+ */
+main: boolean, 
+/**
+ * An example.
+ */
+example: string, };
+
+export type SecretNotesView = { 
+/**
+ * The secret.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Remarks; not empty.
+ */
+notes: Array<SecretNoteView>, };
+
+export type SecretNoteView = { 
+/**
+ * `weak`, `reused`, `expired` or `expires-soon`.
+ */
+kind: string, 
+/**
+ * About which field, if about one.
+ */
+field: string | null, 
+/**
+ * A sentence.
+ */
+text: string, 
+/**
+ * Reused: where else the value is.
+ */
+also_in: Array<AlsoInView>, };
+
+export type AlsoInView = { 
+/**
+ * The project; absent for one's own secrets.
+ */
+project: string | null, 
+/**
+ * The secret's name.
+ */
+name: string, 
+/**
+ * The field.
+ */
+field: string, };
+
+export type ImportWill = "make" | "new-version" | "replace" | "leave-out" | "already-there" | "twice" | "unclear";
+
+export type ImportPlanView = { 
+/**
+ * Digest of the file, to be given to the import.
+ */
+digest: string, 
+/**
+ * Whether whoever has the file can read it.
+ */
+file_in_clear: boolean, 
+/**
+ * What is in the file, in its order; names, never values.
+ */
+entries: Array<ImportEntryView>, 
+/**
+ * What is in the file and can't be taken.
+ */
+skipped: Array<ImportSkippedView>, 
+/**
+ * How many secrets would be made, those that replace one of another type among them.
+ */
+makes: number, 
+/**
+ * How many would become a new version of one that is there.
+ */
+replaces: number, 
+/**
+ * How many would be left out, by choice or because they are there already.
+ */
+leaves: number, };
+
+export type ImportEntryView = { 
+/**
+ * Its number, by which choices name it; 0 is the first.
+ */
+entry: number, 
+/**
+ * Its name in the file.
+ */
+name: string, 
+/**
+ * What type it would be.
+ */
+type: string, 
+/**
+ * The names of its fields.
+ */
+fields: Array<string>, 
+/**
+ * Where it may be handed over; empty is anywhere.
+ */
+host: string, 
+/**
+ * When it stops working.
+ */
+expires_ms: number | null, 
+/**
+ * The secrets of this name that are there.
+ */
+clashes: Array<ImportClashView>, 
+/**
+ * What would happen.
+ */
+will: ImportWill, 
+/**
+ * What it would be called.
+ */
+becomes: string, };
+
+export type ImportClashView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its type: one of another type is not replaced by a version, but goes into the trash.
+ */
+type: string, };
+
+export type ImportSkippedView = { 
+/**
+ * What, by name or line.
+ */
+what: string, 
+/**
+ * Why.
+ */
+reason: string, };
+
+export type ImportView = { 
+/**
+ * Its id, which takes it back; absent when nothing was done.
+ */
+import: string | null, 
+/**
+ * Whether whoever has the file can read it: it should be deleted.
+ */
+file_in_clear: boolean, 
+/**
+ * What was made.
+ */
+made: Array<IdView>, 
+/**
+ * What has a new version.
+ */
+replaced: Array<IdView>, 
+/**
+ * What was left out, by choice or because it is there already.
+ */
+left: Array<ImportSkippedView>, 
+/**
+ * What is in the file and could not be taken.
+ */
+skipped: Array<ImportSkippedView>, };
+
+export type ImportUndoView = { 
+/**
+ * Names of secrets that are in the trash now.
+ */
+trashed: Array<string>, 
+/**
+ * Names of secrets that are as they were before.
+ */
+restored: Array<string>, 
+/**
+ * Names of secrets that were changed since and were left alone.
+ */
+left: Array<string>, };
+
+export type ExportView = { 
+/**
+ * Where it is.
+ */
+path: string, 
+/**
+ * How many secrets are in it.
+ */
+secrets: number, 
+/**
+ * Its length.
+ */
+bytes: number, 
+/**
+ * Whether it opens only with its passphrase.
+ */
+encrypted: boolean, };
+
+export type MovingView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Whether it is the vault: one's own secrets.
+ */
+vault: boolean, 
+/**
+ * Bytes on the server, padding included.
+ */
+bytes: number, };
+
+export type StayingView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name, where it can be read.
+ */
+name: string | null, 
+/**
+ * `shared`: somebody else is or was in it; `left`: the user is not in it any more; else the code of what is wrong.
+ */
+why: string, };
+
+export type RelocationPlanView = { 
+/**
+ * Who moves.
+ */
+handle: string, 
+/**
+ * The server now.
+ */
+from: string, 
+/**
+ * What moves; the vault first.
+ */
+moving: Array<MovingView>, 
+/**
+ * Projects that can't come along.
+ */
+staying: Array<StayingView>, 
+/**
+ * Uploads that were begun here and not finished: they keep it from moving.
+ */
+uploads: number, 
+/**
+ * Entries of all logs that move.
+ */
+entries: number, 
+/**
+ * Packs that move.
+ */
+packs: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+export type RelocatedView = { 
+/**
+ * The new server's address.
+ */
+server: string, 
+/**
+ * Projects that moved.
+ */
+projects: number, 
+/**
+ * Entries of all logs.
+ */
+entries: number, 
+/**
+ * Packs.
+ */
+packs: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Projects that stayed behind.
+ */
+left: Array<StayingView>, 
+/**
+ * Whether there is a Recovery Kit, which works there too (with the new address).
+ */
+kit: boolean, };
 
 export type Theme = "system" | "light" | "dark";
 
@@ -1078,20 +1684,6 @@ handle: string,
  */
 phrase: string, };
 
-export type RecoverForm = { 
-/**
- * The server's address.
- */
-address: string, 
-/**
- * The kit's 24 words.
- */
-code: string, 
-/**
- * The new Master Key; the generated one if absent.
- */
-phrase: string | null, };
-
 export type KeyChangeForm = { 
 /**
  * The own phrase; the generated one if absent.
@@ -1110,6 +1702,20 @@ leaked: boolean,
  */
 kit: boolean, };
 
+export type RecoverForm = { 
+/**
+ * The server's address.
+ */
+address: string, 
+/**
+ * The kit's 24 words.
+ */
+code: string, 
+/**
+ * The new Master Key; the generated one if absent.
+ */
+phrase: string | null, };
+
 export type Pick = "files" | "folder" | "target";
 
 export type Picked = { 
@@ -1120,7 +1726,11 @@ pick: number,
 /**
  * What they are called, without their folders.
  */
-names: Array<string>, };
+names: Array<string>, 
+/**
+ * Whether it is one folder, which can give its name to what is made of it.
+ */
+folder: boolean, };
 
 export type JobRequest = { "job": "upload", 
 /**
@@ -1168,7 +1778,7 @@ version: string | null,
  */
 pick: number, };
 
-export type JobState = "running" | "paused" | "done" | "failed";
+export type JobState = "running" | "paused" | "done" | "failed" | "cancelled";
 
 export type Answered = { 
 /**
@@ -1194,9 +1804,17 @@ download: boolean,
  */
 project: string, 
 /**
+ * Dataset, model, task or artifact.
+ */
+kind: ItemKind, 
+/**
  * What is moved.
  */
 name: string, 
+/**
+ * The folder that a download writes into.
+ */
+to: string | null, 
 /**
  * How it is.
  */
@@ -1256,6 +1874,8 @@ export type Answers = {
   "key-change": KeyChangeView,
   "kit-new": KitView,
   "kit-test": DoneView,
+  "relocation-plan": RelocationPlanView,
+  "relocate": RelocatedView,
   "device-list": Array<DeviceView>,
   "device-remove": DoneView,
   "project-create": ProjectView,
@@ -1285,7 +1905,15 @@ export type Answers = {
   "secret-show": SecretDetail,
   "secret-edit": EditView,
   "secret-history": Array<VersionView>,
-  "secret-move": IdView,
+  "secret-move": MovedView,
   "secret-remove": DoneView,
+  "secret-restore": IdView,
+  "secret-untrash": IdView,
+  "secret-notes": Array<SecretNotesView>,
+  "secret-types": Array<SecretTypeView>,
+  "secret-generate": GeneratedView,
+  "secret-import-preview": ImportPlanView,
+  "secret-import": ImportView,
+  "secret-import-undo": ImportUndoView,
+  "secret-export": ExportView,
 };
-

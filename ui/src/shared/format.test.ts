@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 
 vi.stubGlobal("document", { documentElement: { lang: "en" } });
-const { ago, byName, bytes, left, matches } = await import("./format");
+const { ago, byName, bytes, left, matches, quoted } = await import("./format");
 
 describe("numbers", () => {
   it("are real bytes", () => {
@@ -19,5 +19,9 @@ describe("names", () => {
     expect(byName([{ name: "file 10" }, { name: "File 2" }]).map((item) => item.name)).toEqual(["File 2", "file 10"]);
     expect(matches("Brain scans (Zürich)", "zurich SCAN")).toBe(true);
     expect(matches("Brain scans", "brain x")).toBe(false);
+  });
+  it("stay apart from the sentence they stand in", () => {
+    expect(quoted("a\nb")).toBe("“\u2068a b\u2069”");
+    expect(quoted("\u202e".repeat(10_000))).toHaveLength(65);
   });
 });

@@ -1,6 +1,6 @@
 //! Files that are generated and committed: a test run fails when they are not what would be generated now.
 //!
-//! So far one: `docs/openapi.json`, which the example `openapi` of `holdfast-server` prints.
+//! Each is printed by an example of the package it is generated from.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,11 +19,18 @@ struct Generated {
     example: &'static str,
 }
 
-const ALL: [Generated; 1] = [Generated {
-    file: "docs/openapi.json",
-    package: "holdfast-server",
-    example: "openapi",
-}];
+const ALL: [Generated; 2] = [
+    Generated {
+        file: "docs/openapi.json",
+        package: "holdfast-server",
+        example: "openapi",
+    },
+    Generated {
+        file: "ui/src/generated/types.ts",
+        package: "holdfast-app",
+        example: "typescript",
+    },
+];
 
 /// Compares every generated file with what is committed.
 pub(crate) fn check(meta: &Metadata) -> Result<Verdict> {
@@ -76,7 +83,7 @@ fn existing(meta: &Metadata) -> Vec<&'static Generated> {
 
 /// With the flags of all other builds, so that the tests find everything built.
 fn build_examples() -> Result<bool> {
-    show_and_run(cargo("build").args(["--quiet", "--workspace", "--examples"]))
+    show_and_run(cargo("build").args(["--quiet", "--workspace", "--features", "holdfast-app/e2e", "--examples"]))
 }
 
 impl Generated {

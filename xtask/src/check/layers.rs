@@ -1,6 +1,6 @@
 //! Which of our crates may use which, and which crates of others stay out of them.
 //!
-//! `crypto <- protocol <- engine <- commands <- {cli, app}`; `device` plugs into `engine`; the server
+//! `crypto <- protocol <- engine <- commands <- {cli, app}`; `device` plugs into `engine`, `import` into `commands`; the server
 //! stands on `protocol` alone, so that nothing in it can open a box by accident. The table is the rule:
 //! a new crate has to be put into it.
 
@@ -10,24 +10,29 @@ use super::Verdict;
 use crate::workspace::{Metadata, Node};
 
 /// A crate of ours and those of ours it may name as dependencies. `*` is all of them.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("holdfast-crypto", &[]),
     ("holdfast-protocol", &["crypto"]),
     ("holdfast-engine", &["protocol", "crypto"]),
     ("holdfast-device", &["engine", "protocol", "crypto"]),
-    ("holdfast-commands", &["engine", "protocol", "crypto"]),
+    (
+        "holdfast-agent",
+        &["commands", "device", "engine", "protocol", "crypto"],
+    ),
+    ("holdfast-import", &["protocol", "crypto"]),
+    ("holdfast-commands", &["engine", "import", "protocol", "crypto"]),
     ("holdfast-server", &["protocol", "crypto"]),
     ("holdfast-node", &["engine", "device", "protocol", "crypto"]),
     ("holdfast-bridge", &["engine", "protocol", "crypto"]),
     (
         "holdfast-cli",
         &[
-            "commands", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
+            "agent", "commands", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
         ],
     ),
     (
         "holdfast-app",
-        &["commands", "device", "server", "engine", "protocol", "crypto"],
+        &["agent", "commands", "device", "server", "engine", "protocol", "crypto"],
     ),
     ("holdfast-testkit", &["*"]),
     ("holdfast-tests", &["*"]),
@@ -54,7 +59,7 @@ const STAY_OUT: [(&[&str], &[&str]); 4] = [
             "object_store",
             "fs4",
         ],
-        &["holdfast-crypto", "holdfast-protocol"],
+        &["holdfast-crypto", "holdfast-protocol", "holdfast-import"],
     ),
     (
         // The engine speaks to the world through its ports.
@@ -72,9 +77,11 @@ const STAY_OUT: [(&[&str], &[&str]); 4] = [
         &[
             "holdfast-crypto",
             "holdfast-protocol",
+            "holdfast-import",
             "holdfast-engine",
             "holdfast-device",
             "holdfast-commands",
+            "holdfast-agent",
             "holdfast-server",
             "holdfast-node",
             "holdfast-bridge",

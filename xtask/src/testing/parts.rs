@@ -14,6 +14,9 @@ const JOURNEYS: &str = "holdfast-tests";
 /// Test binaries of that package that are a part of their own.
 const NAMED: [&str; 4] = ["journeys", "nodes", "hostile", "peers"];
 
+/// The one whose tests open the window.
+const WINDOWED: &str = "journeys";
+
 /// One part: a name, and for those in `holdfast-tests` the binaries it has there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -85,6 +88,11 @@ impl Part {
     /// Says whether its tests start our own programs.
     pub(crate) fn needs_programs(&self) -> bool {
         !self.is_unit()
+    }
+
+    /// Says whether its tests open the window.
+    pub(crate) fn needs_a_window(&self) -> bool {
+        self.binaries.iter().any(|name| name == WINDOWED)
     }
 
     /// The group of a case that belongs to the part as a whole.

@@ -12,7 +12,7 @@ Examples:
   holdfast signup --invitation-file from-ben.txt --handle ana@example.org --generate
 
 The Master Key is the one phrase that opens everything. Nobody else has it and nobody can reset it.
-With --generate it is shown once. The Recovery Kit (--kit) is a spare key on paper.";
+With --generate it is shown once, before the account is made. The Recovery Kit (--kit) is a spare key on paper.";
 
 #[derive(Args)]
 #[command(after_help = SIGN_UP)]
@@ -184,7 +184,7 @@ Examples:
   holdfast key recover --server https://files.example.org --kit-code-file - --generate
 
 The 24 words of the kit are asked for when no file is named. The kit that was used ends; --kit writes
-the next one.";
+the next one. On a device that has the account already, nothing that it knows is lost.";
 
 #[derive(Args)]
 #[command(after_help = KEY_RECOVER)]

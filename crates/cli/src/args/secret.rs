@@ -1,9 +1,11 @@
 //! Verbs about secrets, and how their fields are given without showing in the list of processes.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use super::secret_file::{SecretExport, SecretImport};
+use super::secret_generate::SecretGenerate;
 use clap::{Args, Subcommand, ValueEnum};
+use holdfast_commands::{FieldInfo, field_info, is_plain_everywhere, type_info};
 use holdfast_protocol::item::SecretType;
 
 /// The types of secrets.
@@ -15,23 +17,15 @@ pub(crate) enum TypeArg {
     ApiKey,
     Ssh,
     Database,
+    Certificate,
     Env,
     Note,
 }
 
 impl TypeArg {
     /// The fields people are asked for, in order.
-    pub(crate) fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Git => &["host", "username", "token"],
-            Self::Aws => &["access_key_id", "secret_access_key", "region"],
-            Self::Credentials => &["username", "password"],
-            Self::ApiKey => &["key"],
-            Self::Ssh => &["private_key"],
-            Self::Database => &["url"],
-            Self::Env => &[],
-            Self::Note => &["text"],
-        }
+    pub(crate) fn fields(self) -> impl Iterator<Item = &'static FieldInfo> {
+        type_info(self.into()).fields.iter().filter(|field| field.main)
     }
 }
 
@@ -44,18 +38,17 @@ impl From<TypeArg> for SecretType {
             TypeArg::ApiKey => Self::ApiKey,
             TypeArg::Ssh => Self::Ssh,
             TypeArg::Database => Self::Database,
+            TypeArg::Certificate => Self::Certificate,
             TypeArg::Env => Self::Env,
             TypeArg::Note => Self::Note,
         }
     }
 }
 
-/// Fields whose values anybody may see: they may stand on the command line. Everything else is taken for secret.
-const PLAIN: [&str; 5] = ["host", "username", "region", "account", "purpose"];
-
-/// Whether a field's value may be seen by others on this computer.
-pub(crate) fn is_plain(field: &str) -> bool {
-    PLAIN.contains(&field)
+/// Whether a field's value may be seen by others on this computer. Where the type is not known, it has to be so in all of them.
+fn is_plain(kind: Option<TypeArg>, field: &str) -> bool {
+    let known = kind.and_then(|kind| field_info(kind.into(), field));
+    known.map_or_else(|| is_plain_everywhere(field), |known| !known.hidden)
 }
 
 /// `--field NAME=@FILE`, `NAME=-`, or `NAME=VALUE` for plain ones. Read after clap is done: clap repeats what it refuses.
@@ -73,11 +66,9 @@ pub(crate) enum FieldValue {
     Plain(String),
 }
 
-impl FromStr for FieldArg {
-    type Err = String;
-
+impl FieldArg {
     /// Never repeats the value: it may be the secret that should not have been there.
-    fn from_str(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, kind: Option<TypeArg>) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("expected NAME=@FILE or NAME=-")?;
         if name.is_empty() {
             return Err("a field needs a name: NAME=@FILE".into());
@@ -86,7 +77,7 @@ impl FromStr for FieldArg {
             Some("") => return Err(format!("{name}=@ needs a file name")),
             Some(file) => FieldValue::File(file.into()),
             None if value == "-" => FieldValue::Stdin,
-            None if is_plain(name) => FieldValue::Plain(value.to_owned()),
+            None if is_plain(kind, name) => FieldValue::Plain(value.to_owned()),
             None => {
                 return Err(format!(
                     "the value of {name} must not stand on the command line: other programs can see it there, and the \
@@ -109,7 +100,9 @@ Examples:
   holdfast secret add --type credentials --name Intranet     # asks for the rest, without echo
 
 Fields: git host, username, token; aws access_key_id, secret_access_key, region; credentials username,
-password; api-key key; ssh private_key; database url; note text; env any.
+password; api-key key; ssh private_key; database url; certificate certificate,
+private_key; note text; env any. More may be added to each. In all of them: host, account,
+purpose say where the secret may be handed over (nowhere else, once one is set).
 One line end at the end of a value of one line is not part of it.";
 
 #[derive(Args)]
@@ -127,7 +120,7 @@ pub(crate) struct SecretAdd {
     /// About it
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) note: String,
-    /// A field: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region
+    /// A field: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE")]
     pub(crate) fields: Vec<String>,
     /// When it stops working where it comes from, for example 2027-01-31
@@ -151,7 +144,7 @@ pub(crate) struct SecretEdit {
     /// The project; your own secrets if absent
     #[arg(long = "in", value_name = "PROJECT")]
     pub(crate) project: Option<String>,
-    /// A field to set: NAME=@FILE, NAME=- for standard input, NAME=VALUE for host, username, region
+    /// A field to set: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
     #[arg(long = "field", value_name = "NAME=@FILE", required_unless_present = "remove")]
     pub(crate) fields: Vec<String>,
     /// A field to take away
@@ -162,49 +155,25 @@ pub(crate) struct SecretEdit {
     pub(crate) seen: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GenerateWhat {
-    /// Words that are easy to read out
-    Words,
-    /// Letters, digits and signs, without those that look alike
-    Characters,
-    /// Digits
-    Pin,
-}
-
-const GENERATE: &str = "\
-Examples:
-  holdfast secret generate                     # six words
-  holdfast secret generate characters --length 32
-  holdfast secret generate pin --length 8
-
-It is made on this computer, needs no account, and is kept nowhere.";
-
-#[derive(Args)]
-#[command(after_help = GENERATE)]
-pub(crate) struct SecretGenerate {
-    /// Of what
-    #[arg(value_enum, default_value_t = GenerateWhat::Words)]
-    pub(crate) what: GenerateWhat,
-    /// How many words, characters or digits [default: 6 words, 20 characters, 6 digits]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
-    pub(crate) length: Option<u32>,
-}
-
 #[derive(Subcommand)]
 pub(crate) enum SecretVerb {
     /// Keep a secret
     Add(SecretAdd),
     /// List secrets, never their values
-    #[command(after_help = "Examples:\n  holdfast secret list\n  holdfast secret list --in \"Brain scans\"")]
+    #[command(
+        after_help = "Examples:\n  holdfast secret list\n  holdfast secret list --in \"Brain scans\"\n  holdfast secret list --trashed"
+    )]
     List {
         /// The project; your own secrets if absent
         #[arg(long = "in", value_name = "PROJECT")]
         project: Option<String>,
+        /// Those in the trash
+        #[arg(long)]
+        trashed: bool,
     },
     /// Show a secret
     #[command(
-        after_help = "Examples:\n  holdfast secret show \"GitHub token\"\n  holdfast secret show \"GitHub token\" --in \"Brain scans\" --reveal\n  holdfast secret show \"Brain scans/GitHub token\" --reveal --json | jq -r '.fields[0].value'"
+        after_help = "Examples:\n  holdfast secret show \"GitHub token\"\n  holdfast secret show \"GitHub token\" --in \"Brain scans\" --reveal\n  holdfast secret show \"GitHub token\" --version 3 --reveal     # as it was\n  holdfast secret show \"Brain scans/GitHub token\" --reveal --json | jq -r '.fields[0].value'"
     )]
     Show {
         /// Name or id, or PROJECT/NAME
@@ -212,9 +181,12 @@ pub(crate) enum SecretVerb {
         /// The project; your own secrets if absent
         #[arg(long = "in", value_name = "PROJECT")]
         project: Option<String>,
-        /// With the values
+        /// With the hidden values
         #[arg(long)]
         reveal: bool,
+        /// An older version, by number or id; `secret history` lists them
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
     },
     /// Change a secret; what was before stays in its history
     Edit(SecretEdit),
@@ -226,6 +198,20 @@ pub(crate) enum SecretVerb {
         /// The project; your own secrets if absent
         #[arg(long = "in", value_name = "PROJECT")]
         project: Option<String>,
+    },
+    /// Make an old version the newest, or take a secret out of the trash
+    #[command(
+        after_help = "Examples:\n  holdfast secret restore \"GitHub token\"                 # out of the trash\n  holdfast secret restore \"GitHub token\" --version 3     # as it was; nothing is lost"
+    )]
+    Restore {
+        /// Name or id, or PROJECT/NAME
+        name: String,
+        /// The project; your own secrets if absent
+        #[arg(long = "in", value_name = "PROJECT")]
+        project: Option<String>,
+        /// Make this version the newest, by number or id
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
     },
     /// Move a secret into a project
     #[command(
@@ -254,6 +240,32 @@ pub(crate) enum SecretVerb {
     },
     /// Make a password of words or characters, or a PIN
     Generate(SecretGenerate),
+    /// Look for weak passwords, values used more than once, and what expires
+    #[command(
+        after_help = "Examples:\n  holdfast secret check\n  holdfast secret check \"GitHub token\" --in \"Brain scans\"\n\nValues are compared on this computer, in memory; nothing of it is stored or sent."
+    )]
+    Check {
+        /// Name or id; all of them if absent
+        name: Option<String>,
+        /// The project; your own secrets if absent
+        #[arg(long = "in", value_name = "PROJECT")]
+        project: Option<String>,
+    },
+    /// Import from a .env file or another program's export
+    Import(SecretImport),
+    /// Take an import back
+    #[command(
+        after_help = "Examples:\n  holdfast secret import-undo 0123456789abcdef0123456789abcdef\n\nWhat it made goes into the trash; what it replaced is as it was before."
+    )]
+    ImportUndo {
+        /// The id that the import ended with
+        import: String,
+        /// The project it was into; looked for everywhere if absent
+        #[arg(long = "in", value_name = "PROJECT")]
+        project: Option<String>,
+    },
+    /// Write secrets into a file, encrypted under a passphrase of its own
+    Export(SecretExport),
 }
 
 #[cfg(test)]
@@ -261,7 +273,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Result<FieldValue, String> {
-        text.parse::<FieldArg>().map(|field| field.value)
+        FieldArg::parse(text, None).map(|field| field.value)
     }
 
     #[test]
@@ -283,6 +295,8 @@ mod tests {
             let error = value(text).unwrap_err();
             assert!(error.contains("=@FILE") && !error.contains("hunter2"), "{error}");
         }
+        let website = |kind| FieldArg::parse("url=https://example.org", kind).is_ok();
+        assert!(website(Some(TypeArg::Credentials)) && !website(Some(TypeArg::Database)) && !website(None));
         for text in ["hunter2", "=hunter2", "token=@"] {
             assert!(!value(text).unwrap_err().contains("hunter2"));
         }
@@ -292,7 +306,7 @@ mod tests {
     fn each_type_names_its_fields_in_the_help() {
         for kind in TypeArg::value_variants() {
             for field in kind.fields() {
-                assert!(ADD.contains(field), "{field}");
+                assert!(ADD.contains(field.name), "{}", field.name);
             }
         }
     }

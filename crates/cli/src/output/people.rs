@@ -1,8 +1,8 @@
 //! What people are told about accounts, projects and each other.
 
 use holdfast_commands::view::{
-    ActivityView, DeviceView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail, ProjectView,
-    PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+    ActivityView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail,
+    ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
@@ -16,12 +16,24 @@ pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
         return "No account here yet. Run `holdfast signup` or `holdfast signin`.\n".into();
     };
-    facts(&[
+    let text = facts(&[
         ("account", handle),
         ("server", view.server.unwrap_or_default()),
         ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
         ("server answers", if view.online { "yes" } else { "no" }.into()),
-    ])
+    ]);
+    let alarms: Vec<String> = view.alarms.iter().map(alarm).collect();
+    text + &alarms.concat()
+}
+
+/// What must be looked at, set apart.
+pub(crate) fn alarm(view: &ErrorView) -> String {
+    format!(
+        "\n!! {}\n!! {} ({})\n",
+        clean(&view.message),
+        clean(&view.next),
+        clean(&view.code)
+    )
 }
 
 pub(crate) fn whoami(view: WhoamiView) -> String {
@@ -45,17 +57,13 @@ pub(crate) fn master_key(phrase: &str) -> String {
 }
 
 pub(crate) fn account(view: AccountView) -> String {
-    let mut text = facts(&[
+    facts(&[
         ("account", view.handle),
         ("server", view.server),
         ("security words", view.words),
         ("Recovery Kit", view.kit.unwrap_or_default()),
         ("waiting for", view.invited_by.unwrap_or_default()),
-    ]);
-    if let Some(phrase) = view.master_key {
-        text = format!("{}\n{text}", master_key(&phrase));
-    }
-    text
+    ])
 }
 
 pub(crate) fn listening(view: ListeningView) -> String {
@@ -104,7 +112,8 @@ pub(crate) fn key_change(view: KeyChangeView) -> String {
         Some(_) => "",
         None => "The Recovery Kit you had has ended. Make a new one: holdfast kit new --out kit.pdf\n",
     };
-    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}")
+    let left = super::left_out(&view.skipped);
+    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}{left}")
 }
 
 pub(crate) fn kit(view: KitView) -> String {
@@ -141,15 +150,19 @@ pub(crate) fn project_created(view: ProjectView) -> String {
 }
 
 pub(crate) fn projects(views: Vec<ProjectView>) -> String {
-    let stale = views.iter().any(|view| !view.fresh);
+    let stale = views.iter().any(|view| !view.fresh && view.trouble.is_none());
+    let trouble: Vec<String> = views.iter().filter_map(project_trouble).collect();
     let mut table = Table::new(&["NAME", "ROLE", "PEOPLE", "SIZE", "CHANGED", "ID"]);
     for view in views {
         let mut name = view.name;
-        if !view.encrypted {
+        if !view.encrypted && !name.is_empty() {
             name.push_str(" (not encrypted)");
         }
         if view.trashed {
             name.push_str(" (in the trash)");
+        }
+        if view.trouble.is_some() {
+            name.push_str(" (!!)");
         }
         let role = view.role.map(role).unwrap_or_default();
         let people = view.members.to_string();
@@ -167,7 +180,18 @@ pub(crate) fn projects(views: Vec<ProjectView>) -> String {
     } else {
         ""
     };
-    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note
+    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note + &trouble.concat()
+}
+
+/// Why a project in the list can't be used.
+fn project_trouble(view: &ProjectView) -> Option<String> {
+    let trouble = view.trouble.as_ref()?;
+    let name = if view.name.is_empty() { &view.id } else { &view.name };
+    let message = format!("{name}: {}", trouble.message);
+    Some(alarm(&ErrorView {
+        message,
+        ..trouble.clone()
+    }))
 }
 
 pub(crate) fn project(view: ProjectDetail) -> String {
@@ -298,6 +322,9 @@ pub(crate) fn activity(views: Vec<ActivityView>) -> String {
 }
 
 pub(crate) fn purged(view: PurgedView) -> String {
+    if view.items.is_empty() && view.project {
+        return "The project is removed for good. It was empty.\n".into();
+    }
     if view.items.is_empty() {
         return "Nothing was in the trash.\n".into();
     }

@@ -65,6 +65,7 @@ fn word(stage: Stage) -> &'static str {
         Stage::Reading => "reading",
         Stage::Sending => "sending",
         Stage::Receiving => "fetching",
+        Stage::Copying => "copying",
         Stage::Checking => "checking",
         Stage::Committing => "finishing",
         Stage::Rewrapping => "locking",

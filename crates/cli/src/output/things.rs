@@ -27,7 +27,7 @@ pub(crate) fn downloaded(view: DownloadView) -> String {
     )
 }
 
-fn left_out(skipped: &[SkippedView]) -> String {
+pub(super) fn left_out(skipped: &[SkippedView]) -> String {
     if skipped.is_empty() {
         return String::new();
     }

@@ -8,7 +8,6 @@ use crate::args::{DeviceVerb, KeyChange, KitVerb, Verify, Words};
 use crate::failure::Result;
 use crate::output::{self, say, tell};
 use crate::phrase;
-use crate::place::absolute;
 
 pub(super) fn whoami() -> Job {
     Job::new(Command::Whoami, tell(output::whoami))
@@ -34,7 +33,7 @@ pub(super) fn verify(args: Verify) -> Job {
 }
 
 pub(super) fn key_change(args: KeyChange) -> Result<Job> {
-    let kit = new_file(args.kit)?;
+    let kit = args.kit.map(new_file).transpose()?;
     let phrase = phrase::fresh(args.new_master_key_file.as_deref())?;
     let command = Command::KeyChange {
         phrase: phrase.hidden(),
@@ -48,7 +47,7 @@ pub(super) fn key_change(args: KeyChange) -> Result<Job> {
 
 pub(super) fn kit(verb: KitVerb) -> Result<Job> {
     Ok(match verb {
-        KitVerb::New { out } => Job::new(Command::KitNew { out: absolute(out)? }, tell(output::kit)),
+        KitVerb::New { out } => Job::new(Command::KitNew { out: new_file(out)? }, tell(output::kit)),
         KitVerb::Test { kit_code_file } => Job::new(
             Command::KitTest {
                 code: kit_code(kit_code_file.as_deref())?,

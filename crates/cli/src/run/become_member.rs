@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
-use holdfast_commands::{App, Command, Ending, Hidden, write_kit};
+use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, write_kit};
 use holdfast_crypto::RecoveryKey;
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Answer;
 use super::field::capital;
+use super::job::catch_up;
 use super::unlock::{done, ended};
 use crate::args::{Common, KeyRecover, SignIn, SignUp};
 use crate::failure::{Failure, Result};
@@ -48,7 +49,7 @@ pub(crate) struct AccountView {
 pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let invitation = args.invitation_file.as_deref().map(input::text).transpose()?;
     let server = server_of(args.server, invitation.as_deref().map(String::as_str))?;
-    let kit = new_file(args.kit)?;
+    let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
     let (_lock, host) = new_profile(&place, &server).await?;
     let phrase = match args.fresh.generate {
@@ -63,21 +64,16 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
     };
-    let made = with_bar("making keys", Session::sign_up(host.clone(), new)).await;
-    if args.fresh.generate
-        && matches!(
-            made,
-            Err(Error::Unreachable(_) | Error::Server { .. } | Error::Internal(_))
-        )
-    {
-        message("The server may have made the account before it went silent. Should it have:");
+    if args.fresh.generate {
+        // Before it is sent: stopped after the server made the account, this would be the only way in.
         message(&output::master_key(phrase.expose()));
     }
-    let (session, made_kit) = made?;
+    let (session, made_kit) = with_bar("making keys", Session::sign_up(host.clone(), new)).await?;
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
-    view.master_key = args.fresh.generate.then(|| phrase.expose().to_owned());
+    // In text it was shown above.
+    view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
     keep_kit(&mut view, made_kit.as_ref(), kit);
     if let Some(text) = invitation {
         match ask::<IdView>(
@@ -107,7 +103,7 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
             session => {
                 let app = place.app_at(host);
                 app.open_with(session?);
-                app.catch_up().await?;
+                catch_up(&app).await?;
                 return answer(&view_of(&app).await?);
             }
         }
@@ -116,9 +112,11 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
 }
 
 pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
-    let kit = new_file(args.kit)?;
+    let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
-    let (_lock, host) = new_profile(&place, &args.server).await?;
+    // The profile may be that of the account itself, whose Master Key is lost: it is kept, with all it knows.
+    let _lock = place.alone().await?;
+    let host = place.host(place.store().await?, &args.server)?;
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
@@ -134,18 +132,46 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         leaked: false,
         kit: kit.is_some(),
     };
+    let mut file = None;
+    // Written before the keys change, because with that the kit in hand ends.
+    let keep = |made: &Kit| {
+        file = kit.as_deref().map(|kit| draft_kit(made, kit)).transpose()?;
+        Ok(())
+    };
     let recovered = with_bar(
         "making keys",
-        Session::recover(host.clone(), code.expose(), &phrase.phrase, new),
+        Session::recover_with(host.clone(), code.expose(), &phrase.phrase, new, keep),
     )
     .await;
-    let (session, made_kit) = recovered?;
+    let (session, changed) = match recovered {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            // A server that fell silent may have acted: then this kit is the only one.
+            if let (Error::Unreachable(_), Some(file), Some(kit)) = (&error, file, &kit) {
+                match file.name() {
+                    Ok(()) => message(&format!(
+                        "If the keys were changed, the new Recovery Kit is {}.",
+                        kit.display()
+                    )),
+                    Err(other) => message(&other.to_string()),
+                }
+            }
+            return Err(error.into());
+        }
+    };
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
     // In text it was shown above.
     view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
-    keep_kit(&mut view, made_kit.as_ref(), kit);
+    match file.map(KitFile::name) {
+        Some(Ok(())) => view.kit = kit.map(|path| path.display().to_string()),
+        Some(Err(error)) => skip(&mut view, "Recovery Kit", error.into()),
+        None => {}
+    }
+    if let Some(error) = changed.left {
+        skip(&mut view, "rest", error.into());
+    }
     answer(&view)
 }
 
@@ -199,10 +225,8 @@ async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)>
 }
 
 /// A file that is to be written, and is not there yet.
-pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
-    let Some(path) = path.map(absolute).transpose()? else {
-        return Ok(None);
-    };
+pub(super) fn new_file(path: PathBuf) -> Result<PathBuf> {
+    let path = absolute(path)?;
     if path.symlink_metadata().is_ok() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())).into());
     }
@@ -210,7 +234,7 @@ pub(super) fn new_file(path: Option<PathBuf>) -> Result<Option<PathBuf>> {
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(Error::io(path.parent().unwrap_or(&path), &missing).into());
     }
-    Ok(Some(path))
+    Ok(path)
 }
 
 fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {

@@ -5,29 +5,30 @@ use std::path::Path;
 use holdfast_commands::{FieldInput, Hidden};
 use zeroize::Zeroizing;
 
-use crate::args::{FieldArg, FieldValue, is_plain};
+use crate::args::{FieldArg, FieldValue, TypeArg};
 use crate::failure::{Failure, Result};
 use crate::input;
 
 /// The fields that were given, and at a terminal the others that such a secret has.
-pub(super) fn read(fields: &[String], known: &[&str]) -> Result<Vec<FieldInput>> {
-    let mut fields = given(fields)?;
+pub(super) fn read(fields: &[String], kind: TypeArg) -> Result<Vec<FieldInput>> {
+    let mut fields = given(fields, Some(kind))?;
     if !input::is_interactive() {
         return Ok(fields);
     }
-    for name in known {
-        if fields.iter().any(|field| field.name == *name) {
+    for known in kind.fields() {
+        let name = known.name;
+        if fields.iter().any(|field| field.name == name) {
             continue;
         }
         let prompt = format!("{name} (Enter leaves it out): ");
-        let value = if is_plain(name) {
-            Zeroizing::new(input::line(&prompt)?)
-        } else {
+        let value = if known.hidden {
             input::hidden(&prompt)?
+        } else {
+            Zeroizing::new(input::line(&prompt)?)
         };
         if !value.is_empty() {
             fields.push(FieldInput {
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 value: Hidden::new(value),
             });
         }
@@ -35,13 +36,11 @@ pub(super) fn read(fields: &[String], known: &[&str]) -> Result<Vec<FieldInput>>
     Ok(fields)
 }
 
-/// The fields that were given.
-pub(super) fn given(fields: &[String]) -> Result<Vec<FieldInput>> {
+/// The fields that were given, for a secret of this type if it is known.
+pub(super) fn given(fields: &[String], kind: Option<TypeArg>) -> Result<Vec<FieldInput>> {
     let mut read: Vec<FieldInput> = Vec::new();
     for text in fields {
-        let field: FieldArg = text
-            .parse()
-            .map_err(|why: String| Failure::usage(capital(&why) + ".", "See `--help`."))?;
+        let field = FieldArg::parse(text, kind).map_err(|why| Failure::usage(capital(&why) + ".", "See `--help`."))?;
         if read.iter().any(|other| other.name == field.name) {
             return Err(Failure::usage(
                 format!("The field {} is given twice.", field.name),
@@ -51,6 +50,8 @@ pub(super) fn given(fields: &[String]) -> Result<Vec<FieldInput>> {
         let value = match &field.value {
             FieldValue::Plain(text) => Zeroizing::new(text.clone()),
             FieldValue::File(path) => without_line_end(&input::text(path)?),
+            // Somebody sits there: what is typed must not stand on the screen.
+            FieldValue::Stdin if input::is_interactive() => input::hidden(&format!("{}: ", field.name))?,
             FieldValue::Stdin => without_line_end(&input::text(Path::new("-"))?),
         };
         read.push(FieldInput {
@@ -98,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_refused_field_is_not_repeated() {
-        let failure = given(&["token=hunter2".into()]).err().unwrap();
+        let failure = given(&["token=hunter2".into()], None).err().unwrap();
         assert_eq!(failure.code(), "usage");
         assert!(failure.0.message.starts_with("The value of token") && !failure.0.message.contains("hunter2"));
-        let twice = given(&["host=a".into(), "host=b".into()]).err().unwrap();
+        let twice = given(&["host=a".into(), "host=b".into()], None).err().unwrap();
         assert_eq!(twice.code(), "usage");
     }
 }

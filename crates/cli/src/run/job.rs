@@ -10,7 +10,7 @@ use super::{Answer, is_alarm, is_long};
 use crate::args::Common;
 use crate::client;
 use crate::failure::Result;
-use crate::output::{Bars, Tell, message};
+use crate::output::{Bars, Tell, alarm, message};
 use crate::phrase;
 use crate::place::{Owner, Place};
 
@@ -70,12 +70,7 @@ async fn here(
 ) -> Result<Outcome> {
     let app = place.app().await?.ok_or(Error::NoAccount)?;
     unlock(common, &app, bars).await?;
-    if let Err(error) = app.catch_up().await {
-        if is_alarm(&error) {
-            return Err(error.into());
-        }
-        message(&format!("What was due is left for later: {error}"));
-    }
+    catch_up(&app).await?;
     let first = drive(&app, command, bars).await;
     match (first, instead) {
         (Err(failure), Some(instead)) if failure.code() == "not-found" => {
@@ -83,6 +78,16 @@ async fn here(
         }
         (first, _) => first,
     }
+}
+
+/// Does what is due. What is wrong with one project is shown, and keeps nobody from the others.
+pub(super) async fn catch_up(app: &App) -> Result<()> {
+    match app.catch_up().await {
+        Ok(alarms) => alarms.iter().for_each(|view| message(&alarm(view))),
+        Err(error) if is_alarm(&error) => return Err(error.into()),
+        Err(error) => message(&format!("What was due is left for later: {error}")),
+    }
+    Ok(())
 }
 
 /// Opens the profile with its Master Key; whoever types it may mistype.

@@ -1,10 +1,11 @@
 //! Jobs about secrets.
 
 use holdfast_commands::Command;
-use holdfast_commands::view::IdView;
+use holdfast_commands::view::MovedView;
 
 use super::field::{given, read};
 use super::job::Job;
+use super::secret_file;
 use crate::args::{SecretVerb, split};
 use crate::failure::Result;
 use crate::output::{self, clean, say, tell};
@@ -17,18 +18,35 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
                 secret_type: args.kind.into(),
                 name: args.name,
                 note: args.note,
-                fields: read(&args.fields, args.kind.fields())?,
+                fields: read(&args.fields, args.kind)?,
                 expires_ms: args.expires,
             };
             Job::new(command, tell(output::secret_added))
         }
-        SecretVerb::List { project } => Job::new(Command::SecretList { project }, tell(output::secrets)),
-        SecretVerb::Show { name, project, reveal } => {
-            let command = |project, name| Command::SecretShow { project, name, reveal };
+        SecretVerb::List { project, trashed } => {
+            let told = if trashed {
+                tell(output::trashed_secrets)
+            } else {
+                tell(output::secrets)
+            };
+            Job::new(Command::SecretList { project, trashed }, told)
+        }
+        SecretVerb::Show {
+            name,
+            project,
+            reveal,
+            version,
+        } => {
+            let command = |project, name| Command::SecretShow {
+                project,
+                name,
+                reveal,
+                version: version.clone(),
+            };
             named(project, name, command, tell(output::secret))
         }
         SecretVerb::Edit(args) => {
-            let fields = given(&args.fields)?;
+            let fields = given(&args.fields, None)?;
             let (remove, seen) = (args.remove, args.seen);
             let command = |project, name| Command::SecretEdit {
                 project,
@@ -45,17 +63,48 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
             |project, name| Command::SecretHistory { project, name },
             tell(output::history),
         ),
+        SecretVerb::Restore { name, project, version } => {
+            let text = match &version {
+                Some(version) => format!(
+                    "Version {} of \"{}\" is the newest again.",
+                    clean(version),
+                    clean(&name)
+                ),
+                None => format!("\"{}\" is back.", clean(&name)),
+            };
+            let command = |project, name| match &version {
+                Some(version) => Command::SecretRestore {
+                    project,
+                    name,
+                    version: version.clone(),
+                },
+                None => Command::SecretUntrash { project, name },
+            };
+            named(project, name, command, say(text))
+        }
+        SecretVerb::Check { name, project } => Job::new(Command::SecretNotes { project, name }, tell(output::remarks)),
+        SecretVerb::Import(args) => secret_file::import(args)?,
+        SecretVerb::ImportUndo { import, project } => Job::new(
+            Command::SecretImportUndo { project, import },
+            tell(output::import_undone),
+        ),
+        SecretVerb::Export(args) => secret_file::export(args)?,
         SecretVerb::Move { name, to, from } => {
-            let text = format!("It is in \"{}\" now.", clean(&to));
+            let place = to.clone();
             let command = |project, name| Command::SecretMove {
                 project,
                 name,
                 to: to.clone(),
             };
-            named(from, name, command, tell(move |_: IdView| text.clone()))
+            named(
+                from,
+                name,
+                command,
+                tell(move |view: MovedView| output::moved(&place, &view)),
+            )
         }
         SecretVerb::Remove { name, project } => {
-            let text = format!("\"{}\" is in the trash.", clean(&name));
+            let text = format!("\"{}\" is in the trash. Undo: holdfast secret restore", clean(&name));
             named(
                 project,
                 name,

@@ -81,6 +81,11 @@ fn refused(error: holdfast_server::Error) -> Failure {
     let message = format!("The server did not start: {error}.");
     match error {
         Refused::Origin(_) => Failure::usage(message, "Give --origin as https://HOST, with a port if need be."),
+        Refused::Restoring => Failure::new(
+            "busy",
+            message,
+            "Run the same `holdfast restore` again until it has ended.",
+        ),
         Refused::InUse => Failure::new("busy", message, "Stop the other one, or use another folder."),
         Refused::Listen(..) => Failure::new("io", message, "Use another address or port with --listen."),
         Refused::Data(_) | Refused::Database(_) => Failure::new("io", message, "Check the folder and its permissions."),

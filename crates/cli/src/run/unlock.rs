@@ -17,7 +17,7 @@ use super::Answer;
 use crate::args::{Common, Unlock};
 use crate::client;
 use crate::failure::{Failure, Result};
-use crate::output::{self, Bars, say, tell};
+use crate::output::{self, Bars, alarm, message, say, tell};
 use crate::phrase::{self, PhraseText};
 use crate::place::{Owner, Place, absolute};
 
@@ -53,7 +53,13 @@ pub(super) async fn unlock(common: &Common, args: &Unlock) -> Answer {
         let (given, asked) = phrase::current(common)?;
         match start(common, &place, args, &given) {
             Err(failure) if phrase::try_again(&failure, asked, tried) => {}
-            answer => return Ok((answer?, say(text))),
+            answer => {
+                let outcome = answer?;
+                if let Ok(status) = serde_json::from_value::<StatusView>(outcome.value.clone()) {
+                    status.alarms.iter().for_each(|view| message(&alarm(view)));
+                }
+                return Ok((outcome, say(text)));
+            }
         }
     }
     Err(Error::Locked.into())
@@ -145,6 +151,7 @@ pub(super) async fn status(common: &Common) -> Answer {
                 handle: None,
                 server: None,
                 online: false,
+                alarms: Vec::new(),
             })?,
         },
     };

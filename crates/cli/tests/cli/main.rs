@@ -6,3 +6,5 @@ mod agent;
 mod args;
 mod help;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;

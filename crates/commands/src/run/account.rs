@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::Progress;
 use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
 
-use crate::app::{App, done};
+use crate::app::{App, done, ended};
 use crate::command::Command;
-use crate::kit_pdf::write_kit;
+use crate::kit_pdf::{KitFile, draft_kit};
 use crate::types::bits_of;
 use crate::view::{
-    CheckedView, DeviceView, DoneView, KeyChangeView, KitView, Outcome, StatusView, WhoamiView, WordsView,
+    CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, Outcome, SkippedView, StatusView, WhoamiView,
+    WordsView,
 };
 
-pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
+pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
     match command {
         Command::Status => status(app).await,
         Command::Whoami => whoami(&*app.session().await?).await,
@@ -38,17 +38,9 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
                 kit: kit.is_some(),
             };
             let phrase = parse_phrase(phrase.expose())?;
-            key_change(&*app.session().await?, &phrase, new, kit, progress).await
+            key_change(&*app.session().await?, &phrase, new, kit).await
         }
-        Command::KitNew { out } => {
-            let session = app.session().await?;
-            refuse_existing(&out)?;
-            let kit = session.new_kit().await?;
-            write_kit(&kit, &out)?;
-            done(&KitView {
-                path: out.display().to_string(),
-            })
-        }
+        Command::KitNew { out } => kit_new(&*app.session().await?, &out).await,
         Command::KitTest { code } => {
             app.session().await?.test_kit(code.expose()).await?;
             done(&DoneView::YES)
@@ -99,6 +91,7 @@ async fn status(app: &App) -> Result<Outcome> {
         handle: account.as_ref().map(|account| account.handle.clone()),
         server: account.map(|account| account.server),
         online,
+        alarms: app.alarms(),
     })
 }
 
@@ -139,32 +132,81 @@ fn words_view(person: &Person) -> WordsView {
     }
 }
 
-async fn key_change(
-    session: &Session,
-    phrase: &Phrase,
-    new: NewKeys,
-    out: Option<PathBuf>,
-    progress: &dyn Progress,
-) -> Result<Outcome> {
-    if let Some(out) = &out {
-        refuse_existing(out)?;
+/// The file is written before the server hears of the kit, because with that the one before it ends.
+async fn kit_new(session: &Session, out: &Path) -> Result<Outcome> {
+    let (kit, sealed) = session.make_kit();
+    let file = draft_kit(&kit, out)?;
+    match session.replace_kit(&sealed).await {
+        Ok(()) => file.name()?,
+        Err(error) => return Err(kept_if_unsure(error, Some(file), out)),
     }
-    let kit = session.change_keys(phrase, new, progress).await?;
-    if let (Some(kit), Some(out)) = (&kit, &out) {
-        write_kit(kit, out)?;
-    }
-    let keyring = session.keyring();
-    let bundle = keyring.current().bundle();
-    done(&KeyChangeView {
-        bits: bundle.rsa.bits().get(),
-        spaces: session.known_spaces().await?.len(),
-        words: security_words(&bundle.fingerprint.0).join(" "),
-        kit: out.map(|path| path.display().to_string()),
+    done(&KitView {
+        path: out.display().to_string(),
     })
 }
 
+/// A server that fell silent may have acted: then the kit that was written may be the only one that counts.
+fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
+    let (Error::Unreachable(reason), Some(file)) = (&error, file) else {
+        return error;
+    };
+    let place = match file.name() {
+        Ok(()) => format!("the new kit is in {}", out.display()),
+        Err(other) => other.to_string(),
+    };
+    Error::Unreachable(format!(
+        "{reason}; it is not known whether the new Recovery Kit counts: {place}, and `holdfast kit test` tells"
+    ))
+}
+
+async fn key_change(session: &Session, phrase: &Phrase, new: NewKeys, out: Option<PathBuf>) -> Result<Outcome> {
+    let mut file = None;
+    let changed = session
+        .change_keys_with(phrase, new, |kit| {
+            file = out.as_deref().map(|out| draft_kit(kit, out)).transpose()?;
+            Ok(())
+        })
+        .await;
+    let changed = match changed {
+        Ok(changed) => changed,
+        Err(error) => return Err(kept_if_unsure(error, file, out.as_deref().unwrap_or(Path::new("")))),
+    };
+    let mut skipped = Vec::new();
+    let mut skip = |what: &str, error: &Error| {
+        skipped.push(SkippedView {
+            path: what.into(),
+            reason: error.to_string(),
+        });
+    };
+    let mut kit = out;
+    if let Some(error) = file.and_then(|file| file.name().err()) {
+        skip("Recovery Kit", &error);
+        kit = None;
+    }
+    if let Some(error) = &changed.left {
+        skip("projects", error);
+    }
+    let keyring = session.keyring();
+    let bundle = keyring.current().bundle();
+    let ending = if skipped.is_empty() {
+        Ending::Done
+    } else {
+        Ending::Partial
+    };
+    ended(
+        ending,
+        &KeyChangeView {
+            bits: bundle.rsa.bits().get(),
+            spaces: session.known_spaces().await.map_or(0, |spaces| spaces.len()),
+            words: security_words(&bundle.fingerprint.0).join(" "),
+            kit: kit.map(|path| path.display().to_string()),
+            skipped,
+        },
+    )
+}
+
 /// A phrase that is strong enough to be a Master Key.
-fn parse_phrase(text: &str) -> Result<Phrase> {
+pub(super) fn parse_phrase(text: &str) -> Result<Phrase> {
     Phrase::check_strength(text).map_err(phrase_error)?;
     Phrase::new(text).map_err(phrase_error)
 }
@@ -180,7 +222,7 @@ fn phrase_error(error: holdfast_crypto::Error) -> Error {
     }
 }
 
-fn refuse_existing(path: &Path) -> Result<()> {
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     if path.exists() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())));
     }

@@ -50,6 +50,7 @@ pub(super) async fn run(
                 bytes: report.bytes,
                 bytes_sent: report.bytes_sent,
                 chunks_reused: report.chunks_reused,
+                bytes_reused: report.bytes_reused,
                 skipped: skipped(report.skipped),
             };
             ended(partial_if(!view.skipped.is_empty()), &view)

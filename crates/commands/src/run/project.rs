@@ -1,16 +1,16 @@
 //! Verbs about projects and who is in them.
 
-use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, View};
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
 
-use crate::app::{App, done};
+use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::{find_project, handle_of};
 use crate::view::{
-    ActivityView, DoneView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome, ProjectDetail,
-    ProjectView, PurgedView, RemovedView, ShareView,
+    ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
+    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView,
 };
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
@@ -22,6 +22,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectShow { project } => show(session, &project).await,
         Command::ProjectRename { project, name } => {
             let id = find_project(session, &project, false).await?.space.authority().space();
+            refuse_taken(session, &name).await?;
             session.rename_project(id, &name).await?;
             done(&IdView {
                 id: id.to_string(),
@@ -35,6 +36,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectRestore { project } => {
             let view = find_project(session, &project, true).await?;
+            refuse_taken(session, view.space.contents().name()).await?;
             session.trash_project(view.space.authority().space(), false).await?;
             done(&DoneView::YES)
         }
@@ -47,6 +49,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             done(&PurgedView {
                 items: purged.items,
                 bytes: purged.bytes,
+                project: purged.project,
             })
         }
         Command::ProjectShare { project, handle, role } => {
@@ -76,10 +79,11 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             })
         }
         Command::ProjectMembers { project } => {
-            session.complete_invitations().await.or_else(|error| match error {
-                Error::Unreachable(_) => Ok(Vec::new()),
-                other => Err(other),
-            })?;
+            match session.answered_invitations().await {
+                Ok(answered) => answered.failed.iter().for_each(|error| app.alarm(None, error)),
+                Err(Error::Unreachable(_)) => {}
+                Err(other) => return Err(other),
+            }
             let view = find_project(session, &project, false).await?;
             done(&members(session, &view).await?)
         }
@@ -95,28 +99,64 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
 }
 
 async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome> {
-    match find_project(session, name, false).await {
-        Err(Error::NotFound { .. }) => {}
-        _ => {
-            return Err(Error::AlreadyExists(format!(
-                "There is already a project called \"{name}\"."
-            )));
-        }
-    }
+    refuse_taken(session, name).await?;
     let space = session.create_project(name, !standard).await?;
     done(&project_view(session, &View { space, fresh: true }))
 }
 
+async fn refuse_taken(session: &Session, name: &str) -> Result<()> {
+    match find_project(session, name, false).await {
+        Err(Error::NotFound { .. }) => Ok(()),
+        _ => Err(Error::AlreadyExists(format!(
+            "There is already a project called \"{name}\"."
+        ))),
+    }
+}
+
 async fn list(session: &Session) -> Result<Outcome> {
-    let mut views: Vec<ProjectView> = session
-        .projects()
-        .await?
+    let all = session.all_projects().await?;
+    let is_in =
+        |view: &View| view.space.authority().role(session.principal()).is_some() && !view.space.contents().is_removed();
+    let mut views: Vec<ProjectView> = all
+        .views
         .iter()
-        .filter(|view| view.space.authority().role(session.principal()).is_some())
+        .filter(|view| is_in(view))
         .map(|view| project_view(session, view))
         .collect();
+    let mut left_out = false;
+    for trouble in &all.trouble {
+        if trouble.known.as_ref().is_none_or(is_in) {
+            // Anybody can let anybody into a project that nobody can open: listed, but nothing is missing.
+            left_out |= trouble.seen;
+            views.push(trouble_view(session, trouble));
+        }
+    }
     views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    done(&views)
+    ended(if left_out { Ending::Partial } else { Ending::Done }, &views)
+}
+
+/// A project that can't be used, as far as this device knows it.
+fn trouble_view(session: &Session, trouble: &Trouble) -> ProjectView {
+    let known = match &trouble.known {
+        Some(view) => project_view(session, view),
+        // Nothing is promised of what was never seen.
+        None => ProjectView {
+            id: trouble.space.to_string(),
+            name: String::new(),
+            encrypted: false,
+            role: None,
+            members: 0,
+            bytes: 0,
+            changed_ms: 0,
+            trashed: false,
+            fresh: false,
+            trouble: None,
+        },
+    };
+    ProjectView {
+        trouble: Some(ErrorView::from(&trouble.error)),
+        ..known
+    }
 }
 
 async fn show(session: &Session, project: &str) -> Result<Outcome> {
@@ -161,6 +201,7 @@ fn project_view(session: &Session, view: &View) -> ProjectView {
         changed_ms: authority.time_ms(),
         trashed: contents.trashed_ms().is_some(),
         fresh: view.fresh,
+        trouble: None,
     }
 }
 

@@ -1,15 +1,19 @@
 //! Verbs about secrets.
 
-use holdfast_engine::{Error, NewSecret, Result, Session, View, find_item};
+use holdfast_engine::{Error, NewSecret, Result, Session, View, find_item, find_version};
+use holdfast_import::host_of;
 use holdfast_protocol::SecretText;
 use holdfast_protocol::id::VersionId;
-use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind};
+use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind, SecretType, Version};
 use zeroize::Zeroizing;
 
 use crate::app::{App, done, ended};
 use crate::command::{Command, FieldInput};
 use crate::run::{find_project, handle_of};
-use crate::view::{DoneView, EditView, Ending, FieldView, IdView, Outcome, SecretDetail, SecretView, VersionView};
+use crate::secret_types::field_info;
+use crate::view::{
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView,
+};
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
 
@@ -31,11 +35,12 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                     "a secret needs at least one field, for example --field token=-".into(),
                 ));
             }
-            let audience = audience_of(&fields);
+            let audience = audience_of(secret_type, &fields);
             let new = NewSecret {
                 secret_type,
                 name: name.clone(),
                 description: note,
+                tags: Vec::new(),
                 fields: fields.into_iter().map(field).collect(),
                 audience,
                 expires_ms,
@@ -46,11 +51,16 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 name,
             })
         }
-        Command::SecretList { project } => list(session, project.as_deref()).await,
-        Command::SecretShow { project, name, reveal } => {
+        Command::SecretList { project, trashed } => list(session, project.as_deref(), trashed).await,
+        Command::SecretShow {
+            project,
+            name,
+            reveal,
+            version,
+        } => {
             let view = place(session, project.as_deref()).await?;
             let item = find_item(&view.space, SECRET, &name, false)?;
-            done(&detail(item, reveal)?)
+            done(&detail(item, find_version(item, version.as_deref())?, reveal)?)
         }
         Command::SecretEdit {
             project,
@@ -76,14 +86,21 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                             });
                         }
                     }
+                    let before = url_host(old);
                     for new in fields.iter().cloned().map(field) {
                         match old.iter_mut().find(|field| field.name == new.name) {
                             Some(field) => *field = new,
                             None => old.push(new),
                         }
                     }
-                    if let Some(host) = old.iter().find(|field| field.name == "host") {
-                        audience.host = host.value.expose().to_owned();
+                    let edited = |name: &str| {
+                        remove.iter().any(|gone| gone == name) || fields.iter().any(|field| field.name == name)
+                    };
+                    move_audience(audience, old, edited);
+                    if old.iter().all(|field| field.name != "host") && before.is_some_and(|host| host == audience.host)
+                    {
+                        // It came from the address and goes with it.
+                        audience.host = url_host(old).unwrap_or_default();
                     }
                     Ok(())
                 })
@@ -118,16 +135,27 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             }
             done(&views)
         }
-        Command::SecretMove { project, name, to } => {
-            let from = place(session, project.as_deref()).await?;
-            let target = find_project(session, &to, false).await?;
-            let id = session
-                .move_secret(from.space.authority().space(), &name, target.space.authority().space())
-                .await?;
+        Command::SecretRestore { project, name, version } => {
+            let view = place(session, project.as_deref()).await?;
+            let space = view.space.authority().space();
+            let id = session.restore_secret_version(space, &name, &version).await?;
             done(&IdView {
                 id: id.to_string(),
                 name,
             })
+        }
+        Command::SecretUntrash { project, name } => {
+            let view = place(session, project.as_deref()).await?;
+            let id = session.untrash_secret(view.space.authority().space(), &name).await?;
+            done(&IdView {
+                id: id.to_string(),
+                name,
+            })
+        }
+        Command::SecretMove { project, name, to } => {
+            let from = place(session, project.as_deref()).await?;
+            let target = find_project(session, &to, false).await?;
+            moved(session, &from, &name, &target).await
         }
         Command::SecretRemove { project, name } => {
             let view = place(session, project.as_deref()).await?;
@@ -139,8 +167,34 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
     }
 }
 
+/// The old copy is only in the trash, and whoever could read it may have: both are said.
+async fn moved(session: &Session, from: &View, name: &str, to: &View) -> Result<Outcome> {
+    let (authority, contents) = (from.space.authority(), from.space.contents());
+    let name = find_item(&from.space, SECRET, name, false)?.name.clone();
+    let id = session
+        .move_secret(authority.space(), &name, to.space.authority().space())
+        .await?;
+    let mut readable_by = Vec::new();
+    for member in authority.members().keys().filter(|id| **id != session.principal()) {
+        readable_by.push(handle_of(session, *member).await?);
+    }
+    readable_by.sort();
+    let is_project = authority.space() != session.account().vault;
+    done(&MovedView {
+        id: id.to_string(),
+        change_secrets: if readable_by.is_empty() {
+            Vec::new()
+        } else {
+            vec![name.clone()]
+        },
+        name,
+        from: is_project.then(|| contents.name().to_owned()),
+        readable_by,
+    })
+}
+
 /// A project's secrets, or one's own.
-async fn place(session: &Session, project: Option<&str>) -> Result<View> {
+pub(super) async fn place(session: &Session, project: Option<&str>) -> Result<View> {
     match project {
         Some(project) => find_project(session, project, false).await,
         None => session.vault().await,
@@ -154,8 +208,8 @@ fn field(input: FieldInput) -> Field {
     }
 }
 
-/// A field called `host`, `account` or `purpose` says where the secret may be handed over.
-fn audience_of(fields: &[FieldInput]) -> Audience {
+/// A field called `host`, `account` or `purpose` says where the secret may be handed over; so does the address of a login.
+fn audience_of(secret_type: SecretType, fields: &[FieldInput]) -> Audience {
     let value = |name: &str| {
         fields
             .iter()
@@ -163,30 +217,60 @@ fn audience_of(fields: &[FieldInput]) -> Audience {
             .map(|field| field.value.expose().to_owned())
             .unwrap_or_default()
     };
+    let mut host = value("host");
+    if host.is_empty() && secret_type == SecretType::Credentials {
+        host = host_of(&value("url")).unwrap_or_default();
+    }
     Audience {
-        host: value("host"),
+        host,
         account: value("account"),
         purpose: value("purpose"),
     }
 }
 
-async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
+/// What was edited says anew where the secret may be handed over; a field that is gone no longer limits it.
+fn move_audience(audience: &mut Audience, fields: &[Field], edited: impl Fn(&str) -> bool) {
+    for (name, part) in [
+        ("host", &mut audience.host),
+        ("account", &mut audience.account),
+        ("purpose", &mut audience.purpose),
+    ] {
+        if edited(name) {
+            let field = fields.iter().find(|field| field.name == name);
+            *part = field.map(|field| field.value.expose().to_owned()).unwrap_or_default();
+        }
+    }
+}
+
+/// The host of a login's address.
+fn url_host(fields: &[Field]) -> Option<String> {
+    fields
+        .iter()
+        .find(|field| field.name == "url")
+        .and_then(|field| host_of(field.value.expose()))
+}
+
+async fn list(session: &Session, project: Option<&str>, trashed: bool) -> Result<Outcome> {
     let view = place(session, project).await?;
     let mut views: Vec<SecretView> = view
         .space
         .contents()
         .items()
         .values()
-        .filter(|item| item.kind == ItemKind::Secret && item.trashed_ms.is_none())
+        .filter(|item| item.kind == ItemKind::Secret && item.trashed_ms.is_some() == trashed)
         .map(secret_view)
         .collect();
-    if project.is_none() {
+    if project.is_none() && !trashed {
         // The key of each encrypted project is a secret of this user: wrapped with his public key, in the project's log.
-        for view in session.projects().await? {
+        // Also of a project that can't be used at the moment: this device has the key.
+        let all = session.all_projects().await?;
+        let known = all.trouble.into_iter().filter_map(|trouble| trouble.known);
+        for view in all.views.into_iter().chain(known) {
             let authority = view.space.authority();
             if authority.core().encrypted
                 && authority.role(session.principal()).is_some()
                 && view.space.current_key().is_some()
+                && !view.space.contents().is_removed()
             {
                 views.push(SecretView {
                     id: authority.space().to_string(),
@@ -194,6 +278,7 @@ async fn list(session: &Session, project: Option<&str>) -> Result<Outcome> {
                     r#type: "project-key".into(),
                     changed: authority.core().created_ms,
                     expires_ms: None,
+                    trashed_ms: None,
                 });
             }
         }
@@ -215,14 +300,19 @@ fn secret_view(item: &Item) -> SecretView {
             .last()
             .map_or(item.created_ms, |version| version.created_ms),
         expires_ms: item.expires_ms,
+        trashed_ms: item.trashed_ms,
     }
 }
 
-fn detail(item: &Item, reveal: bool) -> Result<SecretDetail> {
-    let newest = item.versions.last().ok_or_else(|| Error::damaged("a secret"))?;
-    let Content::Fields { fields, .. } = &newest.content else {
+fn detail(item: &Item, version: &Version, reveal: bool) -> Result<SecretDetail> {
+    let Content::Fields { fields, audience } = &version.content else {
         return Err(Error::damaged("a secret"));
     };
+    let hidden = |name: &str| {
+        let info = item.secret_type.and_then(|secret_type| field_info(secret_type, name));
+        info.is_none_or(|info| info.hidden)
+    };
+    let number = item.versions.iter().position(|other| other.id == version.id);
     Ok(SecretDetail {
         secret: secret_view(item),
         note: item.description.clone(),
@@ -230,9 +320,15 @@ fn detail(item: &Item, reveal: bool) -> Result<SecretDetail> {
             .iter()
             .map(|field| FieldView {
                 name: field.name.clone(),
-                value: reveal.then(|| field.value.expose().to_owned()),
+                hidden: hidden(&field.name),
+                value: (reveal || !hidden(&field.name)).then(|| field.value.expose().to_owned()),
             })
             .collect(),
-        version: newest.id.to_string(),
+        version: version.id.to_string(),
+        number: number.map_or(0, |number| number + 1),
+        versions: item.versions.len(),
+        host: audience.host.clone(),
+        account: audience.account.clone(),
+        purpose: audience.purpose.clone(),
     })
 }

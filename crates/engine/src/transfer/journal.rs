@@ -16,7 +16,7 @@ use super::server::{JournalStore, Row};
 use super::walk::Stamp;
 use crate::error::Result;
 
-const HEADS: &[u8] = b"upload/";
+pub(crate) const HEADS: &[u8] = b"upload/";
 const ROWS: &[u8] = b"upload-rows/";
 /// No row comes near this.
 const LIMIT: usize = 1 << 30;

@@ -39,15 +39,22 @@ pub(super) struct Recorded {
     pub(super) chunks: Vec<ChunkId>,
 }
 
-/// The chunks of a file, and how many of them need not be sealed.
+/// The chunks of a file, and those of them that need not be sealed.
 struct Named {
     chunks: Vec<ChunkId>,
-    reused: u64,
+    reused: Reused,
+}
+
+/// What need not be sealed: how many chunks, how many bytes.
+#[derive(Clone, Copy, Default)]
+struct Reused {
+    chunks: u64,
+    bytes: u64,
 }
 
 /// What one reading of a file gave.
 enum Outcome {
-    Whole(Stamp, Vec<ChunkId>, u64),
+    Whole(Stamp, Vec<ChunkId>, Reused),
     Changed,
     Unreadable(String),
 }
@@ -115,7 +122,11 @@ impl<'a> Reader<'a> {
             && done.chunks.iter().all(|id| self.known.contains_key(id))
         {
             self.report.files_resumed += 1;
-            self.count(found.stamp.size, done.chunks.len(), done.chunks.len() as u64);
+            let all = Reused {
+                chunks: done.chunks.len() as u64,
+                bytes: found.stamp.size,
+            };
+            self.count(found.stamp.size, done.chunks.len(), all);
             self.meter.bytes(found.stamp.size);
             return Ok(Some(done.chunks.clone()));
         }
@@ -152,19 +163,29 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    fn count(&mut self, bytes: u64, chunks: usize, reused: u64) {
+    fn count(&mut self, bytes: u64, chunks: usize, reused: Reused) {
         self.report.files += 1;
         self.report.bytes += bytes;
         self.report.chunks += chunks as u64;
-        self.report.chunks_reused += reused;
+        self.report.chunks_reused += reused.chunks;
+        self.report.bytes_reused += reused.bytes;
         self.meter.file();
     }
 
     /// Reads a file once. What it holds counts only if nothing about it changed meanwhile.
     fn once(&mut self, path: &Path) -> Result<Outcome> {
-        let opened = open(path).and_then(|file| settled(&file).map(|metadata| (file, metadata)));
+        let opened = open(path).and_then(|file| {
+            let looked = settled(
+                || file.metadata(),
+                |metadata| Stamp::of(metadata).is_older_than(SETTLED),
+                || std::thread::sleep(SETTLED),
+            );
+            looked.map(|metadata| (file, metadata))
+        });
         let (file, metadata) = match opened {
-            Ok(opened) => opened,
+            Ok((file, Some(metadata))) => (file, metadata),
+            // Somebody is writing to it: half of that would look like a whole file.
+            Ok((_, None)) => return Ok(Outcome::Changed),
             Err(error) => return Ok(Outcome::Unreadable(error.to_string())),
         };
         if !metadata.is_file() {
@@ -191,7 +212,7 @@ impl<'a> Reader<'a> {
     /// Cuts and names `size` bytes of a file; `None` when there are fewer or more. The outer error ends the upload, the
     /// inner one is the file's own.
     fn contents(&mut self, file: &File, size: u64) -> Result<io::Result<Option<Named>>> {
-        let (mut chunks, mut reused, mut left, mut carry) = (Vec::new(), 0, size, Bytes::new());
+        let (mut chunks, mut reused, mut left, mut carry) = (Vec::new(), Reused::default(), size, Bytes::new());
         while left > 0 || !carry.is_empty() {
             let block = match block(file, &carry, &mut left) {
                 Ok(Some(block)) => block,
@@ -210,7 +231,8 @@ impl<'a> Reader<'a> {
                 let id = self.sealer.name(&piece);
                 chunks.push(id);
                 if self.known.contains_key(&id) || !self.seen.insert(id) {
-                    reused += 1;
+                    reused.chunks += 1;
+                    reused.bytes += length as u64;
                     self.meter.bytes(length as u64);
                     continue;
                 }
@@ -245,20 +267,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The file's metadata, once its last change is old enough to tell the next one from it.
+/// What a look at a file gives, once its last change is old enough to tell the next one from it; `None` when it keeps
+/// changing.
 ///
 /// File systems stamp with a clock that moves in ticks of some milliseconds, and stamp a write when it begins: a second
 /// write in the same tick, or the end of one under way, would not be seen. (git calls such files "racily clean".)
-fn settled(file: &File) -> io::Result<std::fs::Metadata> {
-    let mut metadata = file.metadata()?;
+fn settled<T>(
+    mut look: impl FnMut() -> io::Result<T>,
+    is_old: impl Fn(&T) -> bool,
+    mut wait: impl FnMut(),
+) -> io::Result<Option<T>> {
     for _ in 0..TRIES {
-        if Stamp::of(&metadata).is_older_than(SETTLED) {
-            break;
+        let seen = look()?;
+        if is_old(&seen) {
+            return Ok(Some(seen));
         }
-        std::thread::sleep(SETTLED);
-        metadata = file.metadata()?;
+        wait();
     }
-    Ok(metadata)
+    Ok(Some(look()?).filter(is_old))
 }
 
 /// What was left of the last block, and the next bytes of the file. `None` when it ends too early.
@@ -282,4 +308,27 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn open(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_counts_once_it_is_still_and_never_before() {
+        for still_after in 0..6 {
+            let (mut looks, mut waits) = (0, 0);
+            let seen = settled(
+                || {
+                    looks += 1;
+                    Ok(looks)
+                },
+                |look| *look > still_after,
+                || waits += 1,
+            );
+            let seen = seen.unwrap();
+            assert_eq!(seen, (still_after <= TRIES).then_some(still_after + 1));
+            assert_eq!(waits, still_after.min(TRIES));
+        }
+    }
 }

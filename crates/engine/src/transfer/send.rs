@@ -29,7 +29,7 @@ const PARALLEL: usize = 2;
 const TRIES: u32 = 5;
 
 /// Asks again when the server did not answer or stumbled, with pauses that double.
-pub(super) async fn patiently<T, F, Fut>(pause: Duration, stop: &CancellationToken, mut ask: F) -> Result<T>
+pub(crate) async fn patiently<T, F, Fut>(pause: Duration, stop: &CancellationToken, mut ask: F) -> Result<T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T>>,

@@ -29,6 +29,7 @@ async fn ten_thousand_small_files_take_few_requests_and_one_percent_changed_few_
     let second = world.commit(std::slice::from_ref(&source)).await;
     let again = world.memory.requests.swap(0, SeqCst);
     assert_eq!((second.report.chunks, second.report.chunks_reused), (10_000, 9_900));
+    assert_eq!(second.report.bytes - second.report.bytes_reused, 100 * 4096);
     let (all, few) = (first.report.bytes_sent, second.report.bytes_sent);
     println!(
         "{requests} requests, {all} bytes; then {again} requests, {few} bytes ({:.1} %)",
@@ -46,6 +47,7 @@ async fn ten_thousand_small_files_take_few_requests_and_one_percent_changed_few_
     let third = world.commit(&[source]).await;
     assert_eq!(third.report.bytes_sent, 256 << 10);
     assert_eq!(third.report.chunks_reused, 10_000);
+    assert_eq!(third.report.bytes_reused, third.report.bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

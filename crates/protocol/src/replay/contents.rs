@@ -64,6 +64,7 @@ pub enum EventKind {
 pub struct Contents {
     name: String,
     trashed_ms: Option<u64>,
+    given_up: bool,
     items: BTreeMap<ItemId, Item>,
     purged: BTreeSet<ItemId>,
     events: Vec<Event>,
@@ -80,6 +81,19 @@ impl Contents {
     #[must_use]
     pub fn trashed_ms(&self) -> Option<u64> {
         self.trashed_ms
+    }
+
+    /// Whether the whole space was removed for good: put into the trash once more when it was there already, with nothing
+    /// left in it. Nothing of it is shown from then on.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.given_up && self.items.is_empty()
+    }
+
+    /// Whether an item was removed for good; its id never comes back.
+    #[must_use]
+    pub fn is_purged(&self, item: &ItemId) -> bool {
+        self.purged.contains(item)
     }
 
     /// All items, those in the trash included.
@@ -120,13 +134,16 @@ impl Contents {
             if role != Role::Owner {
                 return Err(Refusal::PurgeDenied);
             }
+            self.given_up = time != 0 && self.trashed_ms.is_some();
             self.trashed_ms = (time != 0).then_some(time);
             let kind = if time == 0 {
                 EventKind::SpaceRestored
             } else {
                 EventKind::SpaceTrashed
             };
-            self.note(signed, kind);
+            if !self.given_up {
+                self.note(signed, kind);
+            }
         }
         for item in &body.put {
             self.put(signed, item, authority, role)?;

@@ -7,7 +7,7 @@ use holdfast_protocol::replay::EventKind;
 use crate::support::log::Log;
 use crate::support::people::{ana, ben, carl, dora};
 use crate::support::story;
-use crate::support::things::{note, put, rename, secret, text, token, trash_space, version};
+use crate::support::things::{note, purge, put, rename, secret, text, token, trash_space, version};
 
 #[test]
 fn the_story_reads_as_it_was_written() {
@@ -106,6 +106,30 @@ fn the_same_name_again_is_no_event() {
     let mut log = Log::project(ana().first());
     log.push(&log.commit(ana().first(), rename("Scans of the year")));
     assert_eq!(log.read_as(ana()).unwrap().contents().events().len(), 1);
+}
+
+#[test]
+fn a_space_that_is_trashed_twice_and_empty_is_gone() {
+    let removed = |log: &Log| log.read_as(ana()).unwrap().contents().is_removed();
+    let mut log = Log::project(ana().first());
+    let me = ana().principal();
+    log.push(&log.commit(ana().first(), put(secret(1, me))));
+    log.push(&log.commit(ana().first(), trash_space(7)));
+    assert!(!removed(&log), "it can be taken out again");
+    log.push(&log.commit(ana().first(), trash_space(8)));
+    assert!(!removed(&log), "something is left in it");
+    log.push(&log.commit(ana().first(), purge(1)));
+    assert!(removed(&log));
+    let space = log.read_as(ana()).unwrap();
+    let gone = space
+        .contents()
+        .events()
+        .iter()
+        .filter(|event| event.kind == EventKind::SpaceTrashed);
+    assert_eq!(gone.count(), 1, "it went to the trash once");
+    assert!(space.contents().is_purged(&secret(1, me).id));
+    log.push(&log.commit(ana().first(), trash_space(0)));
+    assert!(!removed(&log));
 }
 
 #[test]

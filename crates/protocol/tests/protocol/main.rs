@@ -5,6 +5,7 @@ mod bundles;
 mod content;
 mod encoding;
 mod epochs;
+mod export;
 mod golden;
 mod hostile_log;
 mod packing;

@@ -45,6 +45,10 @@ fn contexts() -> Vec<Vec<u8>> {
         context::pins(who(a), "k"),
         context::pins(who(b), "k"),
         context::pins(who(a), "l"),
+        context::export(b"r", 1, 2),
+        context::export(b"s", 1, 2),
+        context::export(b"r", 2, 2),
+        context::export(b"r", 1, 1),
         context::epoch_wrap(space(a), 1, hash(a), hash(b)),
         context::epoch_wrap(space(b), 1, hash(a), hash(b)),
         context::epoch_wrap(space(a), 2, hash(a), hash(b)),
@@ -70,6 +74,7 @@ fn contexts_are_the_tuples_of_the_table() {
     ]
     .concat();
     assert_eq!(context::entry_body(SpaceId([1; 32]), 1, 100, Hash([2; 32])), expected);
+    assert_eq!(context::export(b"rec", 0, 24), b"\x84\x66export\x43rec\x00\x18\x18");
     let expected = [
         b"\x84\x65chunk\x58\x20".as_slice(),
         &[1; 32],

@@ -11,7 +11,7 @@ fn id(n: u8) -> PackId {
     PackId([n; 16])
 }
 
-fn pack(n: u8, in_space: u8, bytes: u64, now_ms: u64) -> NewPack {
+pub(super) fn pack(n: u8, in_space: u8, bytes: u64, now_ms: u64) -> NewPack {
     NewPack {
         id: id(n),
         space: space(in_space),

@@ -51,6 +51,18 @@ pub(crate) async fn change_keys(
         .map(|()| StatusCode::NO_CONTENT)
 }
 
+/// The caller's own recovery box, to take it to another server.
+#[utoipa::path(get, path = "/v1/me/recovery", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 200, description = "The box", body = RecoveryBox),
+    (status = "4XX", description = "401, 404", body = ErrorBody),
+))]
+pub(crate) async fn own_recovery(
+    State(app): State<Arc<App>>,
+    Caller(caller): Caller,
+) -> Result<axum::Json<RecoveryBox>, Failure> {
+    app.rules.own_recovery(caller).await.map(axum::Json)
+}
+
 /// Keeps a recovery box instead of the one before.
 #[utoipa::path(put, path = "/v1/me/recovery", tag = "accounts", security(("bearer" = [])), request_body = RecoveryBox, responses(
     (status = 204, description = "Kept"),

@@ -32,13 +32,14 @@ pub(crate) async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], crate::openapi_json())
 }
 
-/// What server this is.
+/// What server this is, and what time it has.
 #[utoipa::path(get, path = "/v1/server", tag = "server", responses(
     (status = 200, description = "Versions", body = ServerInfo),
 ))]
-pub(crate) async fn server() -> Json<ServerInfo> {
+pub(crate) async fn server(State(app): State<Arc<App>>) -> Json<ServerInfo> {
     Json(ServerInfo {
         api: API,
         version: env!("CARGO_PKG_VERSION").into(),
+        time_ms: app.rules.now_ms(),
     })
 }

@@ -22,7 +22,7 @@ pub(crate) struct FromEntry {
     from: u64,
 }
 
-fn answer(appended: Appended) -> (StatusCode, axum::Json<SpaceHead>) {
+pub(super) fn answer(appended: Appended) -> (StatusCode, axum::Json<SpaceHead>) {
     let status = if appended.fresh {
         StatusCode::CREATED
     } else {

@@ -9,10 +9,8 @@ use holdfast_protocol::wire::{B64, KeyChange, LinkBox, Me, Recover, Recovered, R
 
 use super::buckets::Limit;
 use super::{Failure, Peer, Rules};
+use crate::limits::SMALL_BOX;
 use crate::ports::{NewAccount, NewBundle, NewKeys, NewSpace, Session, StoreError};
-
-/// A link or recovery box, in bytes: both hold a few keys.
-const SMALL_BOX: usize = 4 << 10;
 
 impl Rules {
     /// Makes an account with its vault. Repeating the very same request is no error: its first answer may have been lost.
@@ -30,44 +28,31 @@ impl Rules {
         }
         let bundle = first_bundle(&request.bundle.0)?;
         let principal = bundle.bundle.principal;
-        let vault =
-            SignedEntry::from_bytes(&request.vault.0).map_err(|_| Failure::Refused("the entry is malformed"))?;
-        if vault.entry.author != principal {
-            return Err(Failure::NotAllowed("the vault was made by somebody else"));
-        }
-        let (hash, kdf, handle) = (bundle.hash, bundle.bundle.kdf.clone(), bundle.bundle.handle.clone());
-        let mut bundles = Bundles::default();
-        bundles.insert_chain([bundle]);
-        let state = Authority::genesis(vault.entry.space, &vault, &bundles).map_err(Failure::Log)?;
-        if state.core().kind != SpaceKind::Vault {
-            return Err(Failure::Refused("the space is not a vault"));
-        }
+        let vault = vault_of(&request.vault.0, std::slice::from_ref(&bundle))?;
         check_recovery(request.recovery.as_ref())?;
         let account = NewAccount {
             principal,
-            handle,
-            bundle: NewBundle {
-                counter: 0,
-                hash,
-                kdf,
-                signed: request.bundle.0.clone(),
-            },
-            vault: NewSpace {
-                space: state.space(),
-                hash: vault.hash,
-                signed: request.vault.0.clone(),
-                owner: principal,
-            },
+            handle: bundle.bundle.handle.clone(),
+            bundle: new_bundle(&bundle, &request.bundle.0),
+            later: Vec::new(),
+            vault,
             recovery: request.recovery,
             now_ms,
         };
+        self.create(account, &[request.bundle], &request.vault.0).await
+    }
+
+    /// Stores an account, unless this very one is stored; says whether it is new.
+    pub(super) async fn create(&self, account: NewAccount, chain: &[B64], genesis: &[u8]) -> Result<bool, Failure> {
+        let (principal, vault) = (account.principal, account.vault.space);
         match self.database.create_account(account).await {
             Ok(()) => Ok(true),
             Err(StoreError::Exists) => {
-                let first = self.database.chain(principal).await?.into_iter().next();
-                let entry = self.database.entries(state.space(), 0, 1).await?.into_iter().next();
-                let same = first.is_some_and(|first| first == request.bundle.0)
-                    && entry.is_some_and(|entry| entry.signed == request.vault.0);
+                let stored = self.database.chain(principal).await?;
+                let entry = self.database.entries(vault, 0, 1).await?.into_iter().next();
+                let same = stored.len() >= chain.len()
+                    && stored.iter().zip(chain).all(|(stored, sent)| *stored == sent.0)
+                    && entry.is_some_and(|entry| entry.signed == genesis);
                 if same {
                     Ok(false)
                 } else {
@@ -131,12 +116,7 @@ impl Rules {
         let ended = self.database.devices(caller.principal).await?;
         let keys = NewKeys {
             principal: caller.principal,
-            bundle: NewBundle {
-                counter: next.bundle.counter,
-                hash: next.hash,
-                kdf: next.bundle.kdf.clone(),
-                signed: request.bundle.0,
-            },
+            bundle: new_bundle(&next, &request.bundle.0),
             link: request.link,
             recovery: request.recovery,
             keep: caller.device,
@@ -159,6 +139,17 @@ impl Rules {
             .set_recovery(caller.principal, recovery)
             .await
             .map_err(locator_taken)
+    }
+
+    /// The caller's own recovery box, to take it to another server.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] where none is kept.
+    pub async fn own_recovery(&self, caller: Session) -> Result<RecoveryBox, Failure> {
+        self.database
+            .recovery_of(caller.principal)
+            .await?
+            .ok_or(Failure::NotFound)
     }
 
     /// Gives out the box under a locator, to whoever knows the locator.
@@ -187,7 +178,38 @@ fn first_bundle(bytes: &[u8]) -> Result<VerifiedBundle, Failure> {
     Ok(bundle)
 }
 
-fn check_link(link: &LinkBox, old: Hash, new: Hash) -> Result<(), Failure> {
+/// A bundle as it is stored.
+pub(super) fn new_bundle(verified: &VerifiedBundle, signed: &[u8]) -> NewBundle {
+    NewBundle {
+        counter: verified.bundle.counter,
+        hash: verified.hash,
+        kdf: verified.bundle.kdf.clone(),
+        signed: signed.to_vec(),
+    }
+}
+
+/// The vault that an entry begins, which must be made under one of these bundles.
+pub(super) fn vault_of(bytes: &[u8], chain: &[VerifiedBundle]) -> Result<NewSpace, Failure> {
+    let entry = SignedEntry::from_bytes(bytes).map_err(|_| Failure::Refused("the entry is malformed"))?;
+    let owner = entry.entry.author;
+    if chain.iter().any(|bundle| bundle.bundle.principal != owner) {
+        return Err(Failure::NotAllowed("the vault was made by somebody else"));
+    }
+    let mut bundles = Bundles::default();
+    bundles.insert_chain(chain.iter().cloned());
+    let state = Authority::genesis(entry.entry.space, &entry, &bundles).map_err(Failure::Log)?;
+    if state.core().kind != SpaceKind::Vault {
+        return Err(Failure::Refused("the space is not a vault"));
+    }
+    Ok(NewSpace {
+        space: state.space(),
+        hash: entry.hash,
+        signed: bytes.to_vec(),
+        owner,
+    })
+}
+
+pub(super) fn check_link(link: &LinkBox, old: Hash, new: Hash) -> Result<(), Failure> {
     if link.old != old || link.new != new {
         return Err(Failure::Refused("the link box is for other bundles"));
     }
@@ -197,7 +219,7 @@ fn check_link(link: &LinkBox, old: Hash, new: Hash) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_recovery(recovery: Option<&RecoveryBox>) -> Result<(), Failure> {
+pub(super) fn check_recovery(recovery: Option<&RecoveryBox>) -> Result<(), Failure> {
     if recovery.is_some_and(|kept| kept.sealed.0.is_empty() || kept.sealed.0.len() > SMALL_BOX) {
         return Err(Failure::Refused("the recovery box is of an impossible size"));
     }

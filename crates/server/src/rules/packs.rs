@@ -197,7 +197,7 @@ impl Rules {
 }
 
 /// How many parts a pack has, and the size of one of them.
-fn part_size(bytes: u64, part: u32) -> Option<(u32, u64)> {
+pub(crate) fn part_size(bytes: u64, part: u32) -> Option<(u32, u64)> {
     let count = u32::try_from(bytes.div_ceil(limits::PART)).ok()?;
     let begin = u64::from(part) * limits::PART;
     (part < count).then(|| (count, limits::PART.min(bytes - begin)))

@@ -37,9 +37,6 @@ impl Rules {
     pub async fn sign_in(&self, proof: SignInProof, peer: Peer) -> Result<Tokens, Failure> {
         let now_ms = self.now_ms();
         self.limiter.take_address(Limit::SignIn, peer.remote, now_ms)?;
-        let fresh = self.nonces.spend(&proof.nonce.0, &proof.handle, now_ms);
-        let here = self.policy.origins.accept(&proof.origin, peer.local);
-        let on_time = proof.time_ms.abs_diff(now_ms) <= CLOCK_TOLERANCE_MS;
         let account = self.database.account_by_handle(&proof.handle).await?;
         let (principal, key) = match &account {
             Some(account) => {
@@ -55,17 +52,26 @@ impl Rules {
             }
             None => (None, self.fake_key()),
         };
+        let proven = self.proves(proof, &key, peer, now_ms);
+        match principal {
+            Some(principal) if proven => self.begin_session(principal).await,
+            _ => Err(Failure::SignInRefused),
+        }
+    }
+
+    /// Whether a statement is this key's, for this server and now. Its nonce is spent in any case.
+    pub(super) fn proves(&self, proof: SignInProof, key: &VerifyKey, peer: Peer, now_ms: u64) -> bool {
+        let fresh = self.nonces.spend(&proof.nonce.0, &proof.handle, now_ms);
+        let here = self.policy.origins.accept(&proof.origin, peer.local);
+        let on_time = proof.time_ms.abs_diff(now_ms) <= CLOCK_TOLERANCE_MS;
         let statement = SignIn {
             origin: proof.origin,
             handle: proof.handle,
             nonce: proof.nonce.0,
             time_ms: proof.time_ms,
         };
-        let signed = statement.verifies(&key, &proof.signature.0);
-        match principal {
-            Some(principal) if fresh && here && on_time && signed => self.begin_session(principal).await,
-            _ => Err(Failure::SignInRefused),
-        }
+        let signed = statement.verifies(key, &proof.signature.0);
+        fresh && here && on_time && signed
     }
 
     /// The record that an unknown handle seems to have: of the default cost, with a salt that only this server can tell from

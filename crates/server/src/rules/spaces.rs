@@ -196,7 +196,7 @@ impl Rules {
         }
     }
 
-    async fn is_stored(&self, signed: &SignedEntry) -> Result<bool, Failure> {
+    pub(super) async fn is_stored(&self, signed: &SignedEntry) -> Result<bool, Failure> {
         let stored = self.database.entries(signed.entry.space, signed.entry.seq, 1).await?;
         Ok(stored
             .first()
@@ -204,11 +204,11 @@ impl Rules {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<SignedEntry, Failure> {
+pub(super) fn parse(bytes: &[u8]) -> Result<SignedEntry, Failure> {
     SignedEntry::from_bytes(bytes).map_err(|_| Failure::Refused("the entry is malformed"))
 }
 
-fn log(refusal: Refusal) -> Failure {
+pub(super) fn log(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Sequence | Refusal::Previous | Refusal::AuthorityChain => Failure::Conflict("the log moved on"),
         Refusal::RoleDenied => Failure::NotAllowed("your role does not allow this"),

@@ -21,6 +21,10 @@ impl Sqlite {
             .await
             .map_err(broken)?;
         insert_bundle(&mut tx, account.principal, &account.bundle).await?;
+        for (bundle, link) in &account.later {
+            insert_bundle(&mut tx, account.principal, bundle).await?;
+            insert_link(&mut tx, account.principal, bundle.counter, link).await?;
+        }
         spaces::insert_space(&mut tx, &account.vault).await?;
         replace_recovery(&mut tx, account.principal, account.recovery.as_ref()).await?;
         tx.commit().await.map_err(broken)
@@ -86,15 +90,7 @@ impl Sqlite {
             return Err(StoreError::Conflict);
         }
         insert_bundle(&mut tx, keys.principal, &keys.bundle).await?;
-        sqlx::query("INSERT INTO links (principal, counter, old, new, sealed) VALUES (?, ?, ?, ?, ?)")
-            .bind(keys.principal.as_bytes())
-            .bind(i64::from(keys.bundle.counter))
-            .bind(keys.link.old.as_bytes())
-            .bind(keys.link.new.as_bytes())
-            .bind(&keys.link.sealed.0)
-            .execute(&mut *tx)
-            .await
-            .map_err(broken)?;
+        insert_link(&mut tx, keys.principal, keys.bundle.counter, &keys.link).await?;
         replace_recovery(&mut tx, keys.principal, keys.recovery.as_ref()).await?;
         sqlx::query("DELETE FROM devices WHERE principal = ? AND id <> ?")
             .bind(keys.principal.as_bytes())
@@ -103,6 +99,21 @@ impl Sqlite {
             .await
             .map_err(broken)?;
         tx.commit().await.map_err(broken)
+    }
+
+    pub(super) async fn select_recovery_of(&self, principal: PrincipalId) -> Result<Option<RecoveryBox>> {
+        let row = sqlx::query("SELECT locator, sealed FROM recovery WHERE principal = ?")
+            .bind(principal.as_bytes())
+            .fetch_optional(&self.read)
+            .await
+            .map_err(broken)?;
+        let kept = |row: SqliteRow| {
+            Ok(RecoveryBox {
+                locator: Locator(id(&row, 0)?),
+                sealed: B64(bytes(&row, 1)?),
+            })
+        };
+        row.map(kept).transpose()
     }
 
     pub(super) async fn select_has_recovery(&self, principal: PrincipalId) -> Result<bool> {
@@ -139,6 +150,24 @@ async fn insert_bundle(tx: &mut Transaction<'static, Sql>, principal: PrincipalI
         .bind(bundle.hash.as_bytes())
         .bind(&bundle.kdf)
         .bind(&bundle.signed)
+        .execute(&mut **tx)
+        .await
+        .map_err(broken)?;
+    Ok(())
+}
+
+async fn insert_link(
+    tx: &mut Transaction<'static, Sql>,
+    principal: PrincipalId,
+    counter: u32,
+    link: &LinkBox,
+) -> Result<()> {
+    sqlx::query("INSERT INTO links (principal, counter, old, new, sealed) VALUES (?, ?, ?, ?, ?)")
+        .bind(principal.as_bytes())
+        .bind(i64::from(counter))
+        .bind(link.old.as_bytes())
+        .bind(link.new.as_bytes())
+        .bind(&link.sealed.0)
         .execute(&mut **tx)
         .await
         .map_err(broken)?;

@@ -1,5 +1,6 @@
 //! Packs and their parts. The bytes themselves are with [`crate::ports::Blobs`].
 
+use holdfast_protocol::entry::PackSize;
 use holdfast_protocol::id::{PackId, PrincipalId, SpaceId};
 use holdfast_protocol::wire::Usage;
 use sqlx::sqlite::SqliteRow;
@@ -7,7 +8,7 @@ use sqlx::{Row, Sqlite as Sql, SqliteConnection, Transaction};
 
 use super::row::{id, int, uint, unexpected};
 use super::{Sqlite, broken};
-use crate::ports::{BlobId, NewEntry, NewPack, Result, StoreError, StoredPack};
+use crate::ports::{BlobId, MovedEntries, NewEntry, NewPack, Result, StoreError, StoredPack};
 
 impl Sqlite {
     pub(super) async fn insert_pack(&self, pack: NewPack) -> Result<StoredPack> {
@@ -147,20 +148,7 @@ impl Sqlite {
 /// What an entry does to packs, in the transaction that appends it.
 pub(super) async fn name_and_drop(tx: &mut Transaction<'static, Sql>, entry: &NewEntry) -> Result<()> {
     for pack in &entry.added {
-        let named = sqlx::query(
-            "UPDATE packs SET named_seq = ?
-             WHERE id = ? AND space = ? AND bytes = ? AND complete = 1 AND named_seq IS NULL",
-        )
-        .bind(int(entry.seq))
-        .bind(pack.id.as_bytes())
-        .bind(entry.space.as_bytes())
-        .bind(int(pack.bytes))
-        .execute(&mut **tx)
-        .await
-        .map_err(broken)?;
-        if named.rows_affected() == 0 {
-            return Err(StoreError::Missing);
-        }
+        name(tx, entry.space, *pack, entry.seq).await?;
     }
     for pack in &entry.dropped {
         sqlx::query("UPDATE packs SET dropped_ms = ? WHERE id = ? AND space = ?")
@@ -173,6 +161,47 @@ pub(super) async fn name_and_drop(tx: &mut Transaction<'static, Sql>, entry: &Ne
     }
     if !entry.added.is_empty() && select_usage(tx, entry.space).await?.live_bytes > entry.quota_bytes {
         return Err(StoreError::Quota);
+    }
+    Ok(())
+}
+
+/// What entries that come from another server do to packs, in the transaction that makes them count.
+pub(super) async fn name_moved(tx: &mut Transaction<'static, Sql>, moved: &MovedEntries) -> Result<()> {
+    let space = moved.before.space;
+    for (pack, seq) in &moved.added {
+        name(tx, space, *pack, *seq).await?;
+    }
+    for (pack, named_seq) in &moved.dropped {
+        sqlx::query("UPDATE packs SET named_seq = ?, dropped_ms = ? WHERE id = ? AND space = ?")
+            .bind(int(*named_seq))
+            .bind(int(moved.now_ms))
+            .bind(pack.as_bytes())
+            .bind(space.as_bytes())
+            .execute(&mut **tx)
+            .await
+            .map_err(broken)?;
+    }
+    if !moved.added.is_empty() && select_usage(tx, space).await?.live_bytes > moved.quota_bytes {
+        return Err(StoreError::Quota);
+    }
+    Ok(())
+}
+
+/// An entry names a pack: it must be whole, of this size, of this space and without a name.
+async fn name(tx: &mut Transaction<'static, Sql>, space: SpaceId, pack: PackSize, seq: u64) -> Result<()> {
+    let named = sqlx::query(
+        "UPDATE packs SET named_seq = ?
+         WHERE id = ? AND space = ? AND bytes = ? AND complete = 1 AND named_seq IS NULL",
+    )
+    .bind(int(seq))
+    .bind(pack.id.as_bytes())
+    .bind(space.as_bytes())
+    .bind(int(pack.bytes))
+    .execute(&mut **tx)
+    .await
+    .map_err(broken)?;
+    if named.rows_affected() == 0 {
+        return Err(StoreError::Missing);
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ const project = (name: string, people: MemberView[]): ProjectDetail => ({
     changed_ms: 0,
     trashed: false,
     fresh: true,
+    trouble: null,
   },
   items: [],
   people,

@@ -1,4 +1,186 @@
 export const secrets = {
   title: "Secrets",
+  one: "Secret",
+  onlyYou: "Only you can open these.",
+  find: "Find a secret",
+  list: "Secrets",
   cleared: "The clipboard was cleared.",
+
+  // The list
+  changed: (when: string) => `changed ${when}`,
+  expires: (when: string) => `expires ${when}`,
+  expired: (when: string) => `expired ${when}`,
+  expiresToday: "expires today",
+  none: "No secrets yet",
+  noneOwn:
+    "Passwords, tokens and keys that you or your programs need. Only you can open these; to share one, move it to a project.",
+  noneProject: "A password or token that programs need. Everybody in this project can open the secrets kept here.",
+  choose: "Choose a secret to see what is in it.",
+  chooseKeysOnly: "The keys of your projects are kept here too. Nothing else yet.",
+
+  allSecrets: "All secrets",
+  otherKinds: "Something else",
+  gone: "This secret is not here any more. Somebody deleted or moved it.",
+
+  // Adding and editing
+  add: "Add a secret",
+  whatKind: "What do you want to keep?",
+  keep: "Keep this secret",
+  edit: "Edit",
+  editing: (name: string) => `Edit ${name}`,
+  saveChanges: "Save changes",
+  nameExample: "What you will look for, for example GitHub of the team",
+  noteField: "Note",
+  noteHint: "What it is for, who gave it out. As well protected as the rest, but shown without asking.",
+  moreFields: "More fields",
+  needed: "This is needed.",
+  nameNeeded: "Give it a name to find it by.",
+  nothingToKeep: "There is nothing to keep yet: fill in at least one field.",
+  hostHint: "Programs are given this secret for this host only.",
+  show: (field: string) => `Show ${field}`,
+  change: "Change",
+  changeField: (field: string) => `Change ${field}`,
+  keepAsIs: "Leave it as it is",
+  takeAway: (field: string) => `Remove ${field}`,
+  unchanged: "not changed",
+  changedMeanwhile: "It was changed while you were editing. If you save, both are kept.",
+  renamed: (name: string) => `Renamed to ${name}.`,
+  saved: "Saved. What was there before stays in the history.",
+  added: (name: string) => `${name} is kept.`,
+  leave: "Leave without saving?",
+  leaveText: "What you typed is not kept anywhere.",
+  leaveDo: "Leave it",
+  leaveNot: "Go on typing",
+
+  // Environment sets
+  variable: "Name",
+  variableValue: "Value",
+  variableN: (number: number) => `Name of variable ${number}`,
+  variableValueN: (number: number) => `Value of variable ${number}`,
+  addVariable: "Add a variable",
+  envHint: "You can paste the lines of a .env file into a name.",
+  sameName: "Two variables have this name.",
+  variables: "Variables",
+
+  // Expiry
+  expiry: "Stops working",
+  expiryHint: "When it ends where it comes from. You are reminded here; nothing is deleted.",
+  never: "Never, or not known",
+  inMonth: "In 30 days",
+  inQuarter: "In 90 days",
+  inYear: "In a year",
+  onDate: "On a date",
+  date: "Date",
+  dateHint: "Year, month, day: 2027-01-31",
+  dateWrong: "That is no date. Write it like 2027-01-31.",
+  expiresOn: (day: string) => `Stops working on ${day}`,
+
+  // Passwords made here
+  makePassword: "Make a password",
+  password: "Password",
+  passwordOf: "Made of",
+  words: "Words",
+  characters: "Characters",
+  pin: "PIN",
+  wordCount: "How many words",
+  characterCount: "How many characters",
+  digitCount: "How many digits",
+  another: "Another one",
+  usePassword: "Use it",
+  strength: (bits: number) =>
+    bits < 45
+      ? "Good enough only where guessing is stopped after a few tries, like a card or a phone."
+      : bits < 75
+        ? "Good enough for a site that slows down guessing."
+        : "Too many to be guessed by anybody.",
+  madeHere: "Drawn on this computer just now, and kept nowhere else.",
+
+  // One secret
+  fields: "Fields",
+  hidden: "hidden",
+  reveal: (field: string) => `Show ${field}`,
+  copyField: (field: string) => `Copy ${field}`,
+  bigField: (field: string) => `Show ${field} in big letters`,
+  hidesSoon: "Hidden again after 30 seconds.",
+  copied: (seconds: number) => `Copied. Cleared in ${seconds} s.`,
+  noMain: "Open it and choose what to copy.",
+  digitsAndSigns: "Digits are underlined, signs have a dotted line.",
+  bigEnds: "Closes by itself after 30 seconds.",
+  history: "History",
+  historyText: "The last 20 versions are kept.",
+  version: (number: number) => `Version ${number}`,
+  newest: "now",
+  by: (who: string) => `by ${who}`,
+
+  // Moving and deleting
+  move: "Move to a project",
+  moveTo: "Move to",
+  moveDo: "Move it",
+  own: "My own secrets",
+  nowhere: "There is no encrypted project that you may write to. Make one first.",
+  moveOpens: (people: number) =>
+    people === 1 ? "You are the only one in that project." : `All ${people} people in that project will be able to open it.`,
+  moveOwn: "Only you will be able to open it from then on.",
+  moveLeaves:
+    "It goes into the trash here. Whoever is in this project may have kept a copy: if they should not have it, change it where it comes from.",
+  moved: (name: string, place: string) => `${name} moved to ${place}.`,
+  delete: "Delete",
+  deleted: (name: string) => `${name} is in the trash.`,
+
+  // Two changes at once
+  conflict: "Somebody changed it at the same time; both are kept",
+  conflictText: "Yours is the newest. Look at both and decide; the other one stays in the history either way.",
+  yours: "Yours",
+  theirs: "Theirs",
+  keepYours: "Keep yours",
+  takeTheirs: "Use theirs",
+  sameInBoth: "the same in both",
+  notThere: "not there",
+
+  // The key of a project
+  projectKey: "Project key",
+  projectKeyText:
+    "This key opens everything in the project. It was made at random on the computer of whoever made the project, and locked with your public key, so that only your Master Key opens it.",
+  projectKeyWhy:
+    "Holdfast uses it for you. It is never shown, copied or typed, and it is replaced when somebody leaves the project.",
+  openProject: "Open the project",
+
+  kinds: {
+    git: { label: "Git token", text: "To fetch and push code" },
+    aws: { label: "AWS key", text: "Access key and its secret" },
+    credentials: { label: "Name and password", text: "To sign in somewhere" },
+    "api-key": { label: "API key", text: "For a service that programs call" },
+    ssh: { label: "SSH key", text: "To get onto another computer" },
+    database: { label: "Database", text: "Its address with the password" },
+    certificate: { label: "Certificate", text: "With its private key" },
+    env: { label: "Environment set", text: "Variables that a program reads" },
+    note: { label: "Note", text: "Any text that only few may read" },
+    "project-key": { label: "Project key", text: "Opens a project" },
+  } as Record<string, { label: string; text: string }>,
+  otherKind: "Secret",
+
+  /** Names of fields; `kind.field` where a kind has its own word. What is not here keeps the name it was given. */
+  fieldNames: {
+    host: "Host",
+    username: "User name",
+    token: "Token",
+    notes: "Notes",
+    access_key_id: "Access key ID",
+    secret_access_key: "Secret access key",
+    region: "Region",
+    session_token: "Session token",
+    account: "Account",
+    purpose: "Purpose",
+    password: "Password",
+    passphrase: "Passphrase of the key",
+    url: "Website",
+    "database.url": "Address with password",
+    totp: "One-time code",
+    key: "Key",
+    private_key: "Private key",
+    public_key: "Public key",
+    fingerprint: "Key digest",
+    certificate: "Certificate",
+    text: "Text",
+  } as Record<string, string>,
 };

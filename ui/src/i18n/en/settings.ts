@@ -45,6 +45,7 @@ export const settings = {
     keys: "Making the new keys, twice, and comparing them",
     committing: "Telling the server about the new keys",
     rewrapping: "Locking your projects' keys for the new Master Key",
+    copying: "Copying",
   } as Record<string, string>,
   changingText: "You can go on working. When it is done, this page opens anew, because it has held the new phrase.",
   keyIsChanged: "Your Master Key is changed",

@@ -1,7 +1,6 @@
-//! One connection to the agent: one command, its progress, its result.
+//! One connection: one command, its progress, its result.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use holdfast_commands::view::{DoneView, ErrorView};
@@ -14,7 +13,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Agent;
+use super::Owner;
 
 /// How long the other side may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,11 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Does what the other side wants.
-pub(super) async fn serve(agent: Arc<Agent>, stream: UnixStream) {
+pub(super) async fn serve(owner: Arc<impl Owner>, stream: UnixStream) {
     let (mut read, mut write) = stream.into_split();
     match tokio::time::timeout(PATIENCE, read_frame::<Request>(&mut read)).await {
-        Ok(Ok(Some(Request::Run(command)))) => run(&agent, command, read, write).await,
-        Ok(Ok(Some(Request::Lock))) => lock(&agent, write).await,
+        Ok(Ok(Some(Request::Run(command)))) => run(owner.as_ref(), command, read, write).await,
+        Ok(Ok(Some(Request::Lock))) => lock(owner.as_ref(), write).await,
+        Ok(Ok(Some(Request::Show))) => {
+            let frame = match owner.show() {
+                Ok(()) => done(),
+                Err(error) => Frame::Failed(ErrorView::from(&error)),
+            };
+            let _ = write_frame(&mut write, &frame).await;
+        }
         // Somebody only looked whether anybody is here.
         Ok(Ok(None | Some(Request::Cancel))) | Err(_) => {}
         Ok(Err(error)) => {
@@ -37,37 +43,35 @@ pub(super) async fn serve(agent: Arc<Agent>, stream: UnixStream) {
     }
 }
 
-async fn lock(agent: &Agent, mut write: OwnedWriteHalf) {
-    agent.app.lock();
-    if let Ok(value) = serde_json::to_value(DoneView::YES) {
-        let _ = write_frame(
-            &mut write,
-            &Frame::Ended(Outcome {
-                ending: Ending::Done,
-                value,
-            }),
-        )
-        .await;
+async fn lock(owner: &impl Owner, mut write: OwnedWriteHalf) {
+    owner.lock().await;
+    let _ = write_frame(&mut write, &done()).await;
+    if owner.ends_when_locked() {
+        // Hung up by the end of the process: whoever asked waits for that.
+        std::future::pending::<()>().await;
     }
-    agent.end.cancel();
-    // Hung up by the end of the process: whoever asked waits for that.
-    std::future::pending::<()>().await;
 }
 
-async fn run(agent: &Agent, command: Command, read: OwnedReadHalf, mut write: OwnedWriteHalf) {
-    // The computer may have slept past the deadline and only just woken up.
-    if agent.is_over() {
-        agent.end.cancel();
-        let _ = write_frame(&mut write, &Frame::Failed(ErrorView::from(&Error::Locked))).await;
-        return;
-    }
-    // Looking at the state, which a prompt may do all day, keeps nothing unlocked.
-    let counts = !matches!(command, Command::Status);
-    let _running = counts.then(|| Running::begin(agent));
-    let cancel = agent.cancel.child_token();
+fn done() -> Frame {
+    Frame::Ended(Outcome {
+        ending: Ending::Done,
+        value: serde_json::to_value(DoneView::YES).unwrap_or_default(),
+    })
+}
+
+async fn run(owner: &impl Owner, command: Command, read: OwnedReadHalf, mut write: OwnedWriteHalf) {
+    let begun = owner.begin(&command).and_then(|running| Ok((running, owner.app()?)));
+    let (_running, app) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            let _ = write_frame(&mut write, &Frame::Failed(ErrorView::from(&error))).await;
+            return;
+        }
+    };
+    let cancel = owner.cancel().child_token();
     let listener = tokio::spawn(listen(read, cancel.clone()));
     let (relay, mut steps) = watch::channel(None);
-    let work = agent.app.run(command, Arc::new(Relay(relay)), cancel.clone());
+    let work = app.run(command, Arc::new(Relay(relay)), cancel.clone());
     tokio::pin!(work);
     let mut ticks = tokio::time::interval(TICK);
     let result = loop {
@@ -109,23 +113,5 @@ struct Relay(watch::Sender<Option<Step>>);
 impl Progress for Relay {
     fn report(&self, step: Step) {
         self.0.send_replace(Some(step));
-    }
-}
-
-/// Counts a command while it runs.
-struct Running<'a>(&'a Agent);
-
-impl<'a> Running<'a> {
-    fn begin(agent: &'a Agent) -> Self {
-        agent.running.fetch_add(1, Ordering::SeqCst);
-        agent.used();
-        Self(agent)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.used();
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,0 +1,197 @@
+//! The page's types, written out as TypeScript: what it may ask, what it is answered, what it is told.
+
+use std::fmt::Write as _;
+
+use holdfast_commands::{
+    CharacterClass, Command, Ending, ExportProtection, FieldInput, ImportChoice, ImportFile, PasswordKind, Recipe,
+    types, view,
+};
+use ts_rs::{Config, TS};
+
+use crate::types as app;
+
+macro_rules! print_all {
+    ($out:expr, $config:expr, $($type:ty,)*) => {
+        $(let _ = writeln!($out, "export {}\n", <$type>::decl($config));)*
+    };
+}
+
+/// Each verb, and the view it is answered with.
+macro_rules! print_answers {
+    ($out:expr, $config:expr, $($verb:literal: $view:ty,)*) => {
+        let _ = writeln!($out, "export type Answers = {{");
+        $(let _ = writeln!($out, "  \"{}\": {},", $verb, <$view>::name($config));)*
+        let _ = writeln!($out, "}};\n");
+    };
+}
+
+/// The text of `ui/src/generated/types.ts`.
+#[must_use]
+#[expect(clippy::too_many_lines, reason = "a list")]
+pub fn text() -> String {
+    let mut text = String::new();
+    let out = &mut text;
+    // Bytes, times and counts stay far below 2^53.
+    let config = &Config::new().with_large_int("number");
+    let _ = writeln!(out, "// Generated from Rust by `cargo xtask gen`. Change it there.\n");
+    print_all!(
+        out,
+        config,
+        types::Role,
+        types::ItemKind,
+        types::SecretType,
+        types::PinState,
+        types::Stage,
+        types::Step,
+        types::OnClash,
+        types::ImportSource,
+        types::Level,
+        types::Finding,
+        PasswordKind,
+        CharacterClass,
+        Recipe,
+        ImportFile,
+        ImportChoice,
+        ExportProtection,
+        FieldInput,
+        Command,
+        Ending,
+        view::StatusView,
+        view::WhoamiView,
+        view::WordsView,
+        view::CheckedView,
+        view::ProjectView,
+        view::ProjectDetail,
+        view::KindCount,
+        view::MemberView,
+        view::ShareView,
+        view::InvitationView,
+        view::WaitingView,
+        view::RemovedView,
+        view::ItemName,
+        view::ActivityView,
+        view::UploadView,
+        view::SkippedView,
+        view::DownloadView,
+        view::ItemView,
+        view::VersionView,
+        view::SecretView,
+        view::SecretDetail,
+        view::FieldView,
+        view::EditView,
+        view::MovedView,
+        view::IdView,
+        view::PurgedView,
+        view::DeviceView,
+        view::KeyChangeView,
+        view::KitView,
+        view::DoneView,
+        view::ErrorView,
+        view::GeneratedView,
+        view::SecretTypeView,
+        view::FieldTypeView,
+        view::SecretNotesView,
+        view::SecretNoteView,
+        view::AlsoInView,
+        view::ImportWill,
+        view::ImportPlanView,
+        view::ImportEntryView,
+        view::ImportClashView,
+        view::ImportSkippedView,
+        view::ImportView,
+        view::ImportUndoView,
+        view::ExportView,
+        view::MovingView,
+        view::StayingView,
+        view::RelocationPlanView,
+        view::RelocatedView,
+        app::Theme,
+        app::Settings,
+        app::Phase,
+        app::ServerLook,
+        app::Entered,
+        app::Look,
+        app::Place,
+        app::ServerCheck,
+        app::InvitationLook,
+        app::Judgement,
+        app::NewAccountForm,
+        app::SignInForm,
+        app::KeyChangeForm,
+        app::RecoverForm,
+        app::Pick,
+        app::Picked,
+        app::JobRequest,
+        app::JobState,
+        app::Answered,
+        app::JobView,
+        app::Event,
+    );
+    print_answers!(
+        out,
+        config,
+        "status": view::StatusView,
+        "whoami": view::WhoamiView,
+        "words": view::WordsView,
+        "verify": view::WordsView,
+        "key-change": view::KeyChangeView,
+        "kit-new": view::KitView,
+        "kit-test": view::DoneView,
+        "relocation-plan": view::RelocationPlanView,
+        "relocate": view::RelocatedView,
+        "device-list": Vec<view::DeviceView>,
+        "device-remove": view::DoneView,
+        "project-create": view::ProjectView,
+        "project-list": Vec<view::ProjectView>,
+        "project-show": view::ProjectDetail,
+        "project-rename": view::IdView,
+        "project-delete": view::DoneView,
+        "project-restore": view::DoneView,
+        "project-purge": view::PurgedView,
+        "project-share": view::ShareView,
+        "project-invite": view::InvitationView,
+        "invitation-accept": view::IdView,
+        "project-members": Vec<view::MemberView>,
+        "project-remove": view::RemovedView,
+        "project-leave": view::DoneView,
+        "project-activity": Vec<view::ActivityView>,
+        "upload": view::UploadView,
+        "item-list": Vec<view::ItemView>,
+        "item-show": view::ItemView,
+        "item-versions": Vec<view::VersionView>,
+        "download": view::DownloadView,
+        "item-rename": view::IdView,
+        "item-delete": view::DoneView,
+        "item-restore": view::DoneView,
+        "secret-add": view::IdView,
+        "secret-list": Vec<view::SecretView>,
+        "secret-show": view::SecretDetail,
+        "secret-edit": view::EditView,
+        "secret-history": Vec<view::VersionView>,
+        "secret-move": view::MovedView,
+        "secret-remove": view::DoneView,
+        "secret-restore": view::IdView,
+        "secret-untrash": view::IdView,
+        "secret-notes": Vec<view::SecretNotesView>,
+        "secret-types": Vec<view::SecretTypeView>,
+        "secret-generate": view::GeneratedView,
+        "secret-import-preview": view::ImportPlanView,
+        "secret-import": view::ImportView,
+        "secret-import-undo": view::ImportUndoView,
+        "secret-export": view::ExportView,
+    );
+    format!("{}\n", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_types_are_these() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/ui/src/generated/types.ts");
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert!(
+            committed == super::text(),
+            "ui/src/generated/types.ts has drifted: cargo xtask gen"
+        );
+    }
+}
