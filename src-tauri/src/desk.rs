@@ -221,6 +221,7 @@ impl Desk {
             kit_waits: self.door.kit_waits(),
             kit_due: !settings.kit_kept,
             entered: self.door.entered(),
+            new_kit: self.door.new_kit(),
             locks_with_system: system::TELLS,
             trouble: held(&self.trouble).clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -231,8 +232,12 @@ impl Desk {
     /// Opens the profile with its Master Key, and the page anew in a process that never saw it.
     pub(crate) async fn unlock(self: &Arc<Self>, phrase: &Phrase) -> Result<()> {
         let app = self.app().ok_or(Error::NoAccount)?;
-        app.unlock(phrase).await?;
-        self.enter(&app);
+        // A page that ends while it waits for an answer may ask once more with its last breath (Tauri's way when an answer
+        // breaks off). It must not end the page that came after it.
+        if !app.is_unlocked() {
+            app.unlock(phrase).await?;
+            self.enter(&app);
+        }
         Ok(())
     }
 
@@ -291,13 +296,17 @@ impl Desk {
         held(&self.unlocked).cancel();
         std::mem::take(&mut *held(&self.visitors)).cancel();
         self.jobs.pause_all();
-        if let Some(app) = self.app() {
+        let open = self.app().filter(|app| app.is_unlocked());
+        if let Some(app) = &open {
             app.lock();
         }
         self.door.forget();
         self.picks.clear();
         self.clip.clear(None);
-        self.renew_page();
+        // Asked twice (see `unlock`), it locks once.
+        if open.is_some() {
+            self.renew_page();
+        }
     }
 
     /// The computer sleeps or its screen locks.
