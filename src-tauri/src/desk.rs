@@ -221,6 +221,7 @@ impl Desk {
             kit_waits: self.door.kit_waits(),
             kit_due: !settings.kit_kept,
             entered: self.door.entered(),
+            new_kit: self.door.new_kit(),
             locks_with_system: system::TELLS,
             trouble: held(&self.trouble).clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

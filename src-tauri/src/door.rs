@@ -6,11 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_commands::types::{Stage, Step, bits_of};
+use holdfast_commands::types::bits_of;
+use holdfast_commands::view::KeyChangeView;
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
+use holdfast_engine::ports::{Progress, Step};
 use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Session, rng};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
@@ -28,6 +31,8 @@ const GUESSES_A_SECOND: f64 = 100_000.0;
 #[derive(Default)]
 pub(crate) struct Door {
     inner: Mutex<Inner>,
+    /// The key change that was asked for last.
+    turn: Mutex<Option<u32>>,
 }
 
 #[derive(Default)]
@@ -35,6 +40,7 @@ struct Inner {
     generated: Option<Zeroizing<String>>,
     kit: Option<Kit>,
     entered: Option<Entered>,
+    new_kit: Option<String>,
     asked: [usize; 2],
 }
 
@@ -53,6 +59,15 @@ impl Door {
         let (_, text) = Phrase::generate(&mut rng());
         self.inner().generated = Some(text.clone());
         text
+    }
+
+    /// The text for new keys: what was typed, or what was drawn.
+    fn new_text(&self, typed: Option<Hidden>) -> Result<Hidden> {
+        match (typed, &self.inner().generated) {
+            (Some(typed), _) => Ok(typed),
+            (None, Some(drawn)) => Ok(Hidden::new(drawn.clone())),
+            (None, None) => Err(Error::Invalid("There is no Master Key yet.".into())),
+        }
     }
 
     /// The phrase for new keys: the one that was typed, strong enough, or the one that was drawn.
@@ -78,6 +93,26 @@ impl Door {
             kit,
             ..Inner::default()
         };
+    }
+
+    /// The open account has a new Master Key, and maybe a kit in that file.
+    fn key_changed(&self, new_kit: Option<String>) {
+        *self.inner() = Inner {
+            entered: Some(Entered::KeyChanged),
+            new_kit,
+            ..Inner::default()
+        };
+    }
+
+    /// Whether this key change is asked for the first time.
+    pub(crate) fn is_new(&self, turn: u32) -> bool {
+        let mut last = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        last.replace(turn) != Some(turn)
+    }
+
+    /// Where the kit of the new keys was written.
+    pub(crate) fn new_kit(&self) -> Option<String> {
+        self.inner().new_kit.clone()
     }
 
     /// What went just before.
@@ -219,6 +254,7 @@ pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
     let host = desk.host(form.address.trim())?;
     let session = Session::sign_in(host.clone(), form.handle.trim(), &phrase).await?;
     opened(desk, host, session);
+    desk.door.new_keys(Entered::SignedIn, None);
     Ok(())
 }
 
@@ -239,47 +275,43 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     Ok(())
 }
 
-/// Gives the account a new Master Key. The page that held it ends; a new kit waits to be written in the one after it.
-pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm) -> Result<()> {
+/// Gives the account a new Master Key. A new kit is written before the old one ends. The page that held the key ends after it.
+pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm, kit: Option<PathBuf>) -> Result<()> {
     let app = desk.app().ok_or(Error::NoAccount)?;
-    let session = app.session().await?;
-    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
-    let new = NewKeys {
-        bits: form.bits.map(bits_of).transpose()?,
+    let command = Command::KeyChange {
+        phrase: desk.door.new_text(form.phrase)?,
+        bits: form.bits,
         log2_n: LOG2_N,
         leaked: form.leaked,
-        kit: form.kit,
+        kit,
     };
     let busy = desk.idle.busy();
-    desk.tell(Event::Keys {
-        step: Step {
-            stage: Stage::Keys,
-            done: 0,
-            total: 0,
-            files: 0,
-            files_total: 0,
-        },
-    });
-    let changed = session.change_keys_with(&phrase, new, |_| Ok(())).await?;
+    let told = Arc::new(Told(Arc::clone(desk)));
+    let outcome = app.run(command, told, CancellationToken::new()).await?;
     drop(busy);
-    if let Some(error) = changed.left {
-        tracing::warn!(
-            code = error.code(),
-            "not every project knows the new keys yet; the next unlock goes on"
-        );
-    }
-    desk.door.new_keys(Entered::KeyChanged, changed.kit);
+    let changed: KeyChangeView =
+        serde_json::from_value(outcome.value).map_err(|error| Error::Internal(error.to_string()))?;
     // The keys are new whatever comes of this: it only reminds.
-    if let Err(error) = desk.change_settings(|settings| settings.kit_kept = false) {
-        tracing::warn!(code = error.code(), "nobody will be reminded of the kit");
+    if let Err(error) = desk.change_settings(|settings| settings.kit_kept = changed.kit.is_some()) {
+        tracing::warn!(code = error.code(), "whether there is a kit was not noted");
     }
+    desk.door.key_changed(changed.kit);
     if app.is_unlocked() {
         desk.enter(&app);
     } else {
-        // Locked meanwhile: the kit is gone like everything else, and a new one can be made.
+        // Locked meanwhile.
         desk.door.forget();
     }
     Ok(())
+}
+
+/// Tells the page how far a key change is.
+struct Told(Arc<Desk>);
+
+impl Progress for Told {
+    fn report(&self, step: Step) {
+        self.0.tell(Event::Keys { step: step.into() });
+    }
 }
 
 fn opened(desk: &Arc<Desk>, host: holdfast_engine::Host, session: Session) -> Arc<App> {
@@ -338,6 +370,15 @@ mod tests {
         door.forget();
         assert!(door.new_phrase(None).is_err());
         assert_eq!(door.entered(), None);
+    }
+
+    #[test]
+    fn a_key_change_is_asked_for_once() {
+        let door = Door::default();
+        assert!(door.is_new(7));
+        door.forget();
+        assert!(!door.is_new(7));
+        assert!(door.is_new(8));
     }
 
     #[test]

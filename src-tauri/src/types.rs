@@ -35,6 +35,8 @@ pub struct ServerLook {
 pub enum Entered {
     /// An account was made.
     SignedUp,
+    /// An account that exists was opened on this computer.
+    SignedIn,
     /// An account was opened with its Recovery Kit and has a new Master Key.
     Recovered,
     /// The account has a new Master Key.
@@ -56,6 +58,8 @@ pub struct Look {
     pub kit_due: bool,
     /// What went just before; absent in everyday life.
     pub entered: Option<Entered>,
+    /// Where the Recovery Kit of the new keys was written, after a key change.
+    pub new_kit: Option<String>,
     /// Whether this computer tells when it sleeps or its screen locks.
     pub locks_with_system: bool,
     /// What went wrong at the start.
@@ -146,6 +150,8 @@ pub struct SignInForm {
 /// A new Master Key for the account that is open.
 #[derive(Deserialize, TS)]
 pub struct KeyChangeForm {
+    /// A number that no other form has: a page that ends before it was answered may ask twice.
+    pub turn: u32,
     /// The own phrase; the generated one if absent.
     #[ts(type = "string | null")]
     pub phrase: Option<holdfast_commands::Hidden>,

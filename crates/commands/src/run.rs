@@ -34,7 +34,7 @@ pub(crate) async fn run(
         | Command::KitNew { .. }
         | Command::KitTest { .. }
         | Command::DeviceList
-        | Command::DeviceRemove { .. } => account::run(app, command).await,
+        | Command::DeviceRemove { .. } => account::run(app, command, &*progress).await,
         Command::RelocationPlan | Command::Relocate { .. } => relocate::run(app, command, progress, cancel).await,
         Command::Upload { .. }
         | Command::ItemList { .. }

@@ -13,6 +13,7 @@ use holdfast_protocol::wire::KeyChange;
 use crate::account::{Account, PendingKeyChange};
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
+use crate::ports::{Progress, Silent, Stage, Step};
 use crate::recovery::Kit;
 use crate::rng;
 use crate::session::{Session, derive};
@@ -44,7 +45,7 @@ impl Session {
     /// # Errors
     /// [`Error::Conflict`] when another device changed them at the same time.
     pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
-        let changed = self.change_keys_with(phrase, new, |_| Ok(())).await?;
+        let changed = self.change_keys_with(phrase, new, &Silent, |_| Ok(())).await?;
         match changed.left {
             Some(error) => Err(error),
             None => Ok(changed.kit),
@@ -61,8 +62,10 @@ impl Session {
         &self,
         phrase: &Phrase,
         new: NewKeys,
+        progress: &dyn Progress,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<ChangedKeys> {
+        progress.report(Step::at(Stage::Keys));
         self.check_account().await?;
         let old = self.keyring().current().clone();
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -103,6 +106,7 @@ impl Session {
             self.set_profile(&name, Some(identity.bundle().bundle.counter)).await?;
         }
         // Kept before it is sent: if this device dies in between, whoever types the new phrase here can finish.
+        progress.report(Step::at(Stage::Committing));
         self.write(vec![pending.row()?]).await?;
         self.api.change_keys(&pending.change).await?;
 
@@ -115,7 +119,10 @@ impl Session {
         *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
         *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
         let left = match self.keep().await {
-            Ok(()) => self.upkeep_all().await.err(),
+            Ok(()) => match self.upkeep_telling(progress).await {
+                Ok((_, trouble)) => trouble.into_iter().find(|one| one.seen).map(|one| one.error),
+                Err(error) => Some(error),
+            },
             Err(error) => Some(error),
         };
         Ok(ChangedKeys {

@@ -155,6 +155,20 @@ pub struct Step {
     pub files_total: u64,
 }
 
+impl Step {
+    /// A stage in which there is nothing to count.
+    #[must_use]
+    pub const fn at(stage: Stage) -> Self {
+        Self {
+            stage,
+            done: 0,
+            total: 0,
+            files: 0,
+            files_total: 0,
+        }
+    }
+}
+
 /// Where long work reports to.
 pub trait Progress: Send + Sync {
     /// Called often; must be cheap.

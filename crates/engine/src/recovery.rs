@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::keychange::{ChangedKeys, NewKeys};
+use crate::ports::Silent;
 use crate::rng;
 use crate::session::{Host, Session, prove};
 
@@ -199,7 +200,7 @@ impl Session {
                 "The server shows keys that are not those of this kit.".into(),
             ));
         }
-        let changed = session.change_keys_with(phrase, new, keep).await?;
+        let changed = session.change_keys_with(phrase, new, &Silent, keep).await?;
         Ok((session, changed))
     }
 }

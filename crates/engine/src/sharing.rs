@@ -13,6 +13,7 @@ use holdfast_protocol::replay::{BundleSource, Space};
 
 use crate::error::{Error, Result};
 use crate::people::Person;
+use crate::ports::{Progress, Silent, Stage, Step};
 use crate::session::Session;
 use crate::spaces::{Draft, View};
 use crate::{genesis, rng};
@@ -375,10 +376,21 @@ impl Session {
     /// # Errors
     /// What concerns the account or its vault, and so everything.
     pub async fn upkeep_each(&self) -> Result<(Upkeep, Vec<Trouble>)> {
+        self.upkeep_telling(&Silent).await
+    }
+
+    /// The same, and says how many projects are done.
+    pub(crate) async fn upkeep_telling(&self, progress: &dyn Progress) -> Result<(Upkeep, Vec<Trouble>)> {
         let vault = self.account().vault;
         let mut total = self.upkeep(vault).await?;
         let Projects { views, mut trouble } = self.all_projects().await?;
-        for view in views {
+        let projects = views.len() as u64;
+        for (done, view) in (0..).zip(views) {
+            progress.report(Step {
+                done,
+                total: projects,
+                ..Step::at(Stage::Rewrapping)
+            });
             match self.upkeep_of(&view).await {
                 Ok(done) => {
                     total.rewrapped += done.rewrapped;

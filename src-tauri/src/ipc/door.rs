@@ -92,6 +92,10 @@ pub(super) async fn kit_kept(desk: State<'_, Arc<Desk>>) -> Answer<()> {
 /// The account is ready, with a first project if one was named: the page that saw the Master Key ends, a new one opens.
 #[tauri::command]
 pub(super) async fn enter(desk: State<'_, Arc<Desk>>, first_project: Option<String>) -> Answer<()> {
+    // Asked once more by a page that is ending: it is done.
+    if desk.door.entered().is_none() {
+        return Ok(());
+    }
     if let Some(name) = first_project {
         let create = Command::ProjectCreate { name, standard: false };
         desk.run(create).await.map_err(told)?;

@@ -37,10 +37,23 @@ pub(super) async fn new_kit(app: AppHandle, desk: State<'_, Arc<Desk>>) -> Answe
     Ok(Some(out.display().to_string()))
 }
 
-/// Gives the account a new Master Key.
+/// Gives the account a new Master Key. `false` when a kit was wanted and the dialog for it was closed: then nothing changed.
 #[tauri::command]
-pub(super) async fn change_key(desk: State<'_, Arc<Desk>>, form: KeyChangeForm) -> Answer<()> {
-    door::change_key(&desk, form).await.map_err(told)
+pub(super) async fn change_key(app: AppHandle, desk: State<'_, Arc<Desk>>, form: KeyChangeForm) -> Answer<bool> {
+    if !desk.door.is_new(form.turn) {
+        return Ok(true);
+    }
+    let handle = desk.look().await.map_err(told)?.handle.unwrap_or_default();
+    let kit = if form.kit {
+        let Some(out) = save_as(&app, &kit_name(&handle)).await else {
+            return Ok(false);
+        };
+        Some(out)
+    } else {
+        None
+    };
+    door::change_key(&desk, form, kit).await.map_err(told)?;
+    Ok(true)
 }
 
 /// Writes what happened in a project, as JSON, where the person says; `None` when the dialog was closed.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
+use holdfast_engine::ports::Progress;
 use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
 
 use crate::app::{App, done, ended};
@@ -15,7 +16,7 @@ use crate::view::{
     WhoamiView, WordsView,
 };
 
-pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
     match command {
         Command::Status => status(app).await,
         Command::Whoami => whoami(&*app.session().await?).await,
@@ -39,7 +40,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 kit: kit.is_some(),
             };
             let phrase = parse_phrase(phrase.expose())?;
-            key_change(&*app.session().await?, &phrase, new, kit).await
+            key_change(&*app.session().await?, &phrase, new, kit, progress).await
         }
         Command::KitNew { out } => kit_new(&*app.session().await?, &out).await,
         Command::KitTest { code } => {
@@ -206,10 +207,16 @@ fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
     ))
 }
 
-async fn key_change(session: &Session, phrase: &Phrase, new: NewKeys, out: Option<PathBuf>) -> Result<Outcome> {
+async fn key_change(
+    session: &Session,
+    phrase: &Phrase,
+    new: NewKeys,
+    out: Option<PathBuf>,
+    progress: &dyn Progress,
+) -> Result<Outcome> {
     let mut file = None;
     let changed = session
-        .change_keys_with(phrase, new, |kit| {
+        .change_keys_with(phrase, new, progress, |kit| {
             file = out.as_deref().map(|out| draft_kit(kit, out)).transpose()?;
             Ok(())
         })
