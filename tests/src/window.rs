@@ -146,14 +146,14 @@ impl Window {
         }
     }
 
-    /// Clicks the button (or link, or menu entry) with that name.
+    /// Clicks the button (or link, menu entry, or row) with that name.
     ///
     /// # Panics
     /// When there is none.
     pub async fn click(&self, name: &str) {
         let name = quoted(name);
         let xpath = format!(
-            "//*[self::button or self::a or self::summary or @role='menuitem' or @role='option'][not(@disabled)][normalize-space(.)={name} or @aria-label={name} or starts-with(@aria-label,concat({name},','))]"
+            "//*[self::button or self::a or self::summary or @role='menuitem' or @role='option'][not(@disabled)][normalize-space(.)={name} or @aria-label={name} or starts-with(@aria-label,concat({name},','))] | //*[@role='option'][.//strong[normalize-space(.)={name}]]"
         );
         self.press(&xpath).await;
     }
