@@ -26,7 +26,6 @@ const COMMANDS: &[&str] = &[
     "read_fields",
     "copy_field",
     "describe_secret",
-    "restore_secret",
     "take_secret",
     "change_key",
     "export_activity",

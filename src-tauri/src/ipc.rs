@@ -46,7 +46,6 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         secrets::read_fields,
         secrets::copy_field,
         secrets::describe_secret,
-        secrets::restore_secret,
         secrets::take_secret,
         work::change_key,
         work::export_activity,

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use holdfast_commands::{
-    CharacterClass, Command, Ending, ExportProtection, FieldInput, ImportChoice, ImportFile, PasswordKind, Recipe,
-    types, view,
+    CharacterClass, Command, Ending, ExportProtection, FieldInfo, FieldInput, ImportChoice, ImportFile, PasswordKind,
+    Recipe, SECRET_TYPES, types, view,
 };
+use serde_json::{Value, json};
 use ts_rs::{Config, TS};
 
 use crate::types as app;
@@ -185,7 +186,31 @@ pub fn text() -> String {
         "secret-import-undo": view::ImportUndoView,
         "secret-export": view::ExportView,
     );
+    secret_types(&mut text);
     format!("{}\n", text.trim_end())
+}
+
+/// The table of types of secrets, without its words: those are the page's own.
+fn secret_types(out: &mut String) {
+    let field = |info: &FieldInfo| {
+        json!({
+            "name": info.name,
+            "hidden": info.hidden,
+            "multiline": info.multiline,
+            "password": info.password,
+            "main": info.main,
+            "example": info.example,
+        })
+    };
+    let types: Vec<Value> = SECRET_TYPES
+        .iter()
+        .map(|info| json!({ "type": info.name, "fields": info.fields.iter().map(field).collect::<Vec<_>>() }))
+        .collect();
+    let _ = writeln!(
+        out,
+        "export const SECRET_TYPES: readonly {{ type: SecretType; fields: readonly Omit<FieldTypeView, \"label\">[] }}[] =\n  {:#};\n",
+        Value::Array(types)
+    );
 }
 
 #[cfg(test)]

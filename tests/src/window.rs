@@ -154,7 +154,7 @@ impl Window {
         }
     }
 
-    /// Clicks the button (or link, or menu entry) with that name.
+    /// Clicks the button (or link, menu entry, or row) with that name.
     ///
     /// # Panics
     /// When there is none.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_commands::Command;
-use holdfast_commands::view::{IdView, SecretDetail};
+use holdfast_commands::view::{MovedView, SecretDetail};
 use holdfast_engine::{Error, Result};
 use holdfast_protocol::id::SpaceId;
-use holdfast_protocol::item::ItemKind;
 use tauri::State;
 use zeroize::Zeroizing;
 
@@ -15,18 +14,19 @@ use super::{Answer, told};
 use crate::desk::Desk;
 use crate::types::Event;
 
-/// Shows a secret with the values of those fields that are named, and of no other.
+/// Shows a version of a secret, the newest if none is named, with the hidden values that are asked for by name and no other.
 #[tauri::command]
 pub(super) async fn read_fields(
     desk: State<'_, Arc<Desk>>,
     project: Option<String>,
     name: String,
+    version: Option<String>,
     fields: Vec<String>,
 ) -> Answer<SecretDetail> {
     desk.idle.used();
-    let mut detail = detail(&desk, project, name).await.map_err(told)?;
+    let mut detail = detail(&desk, project, name, version).await.map_err(told)?;
     for field in &mut detail.fields {
-        if !fields.contains(&field.name) {
+        if field.hidden && !fields.contains(&field.name) {
             drop(field.value.take().map(Zeroizing::new));
         }
     }
@@ -43,7 +43,7 @@ pub(super) async fn copy_field(
 ) -> Answer<u32> {
     desk.idle.used();
     let mut value = None;
-    for known in detail(&desk, project, name).await.map_err(told)?.fields {
+    for known in detail(&desk, project, name, None).await.map_err(told)?.fields {
         let known_value = known.value.map(Zeroizing::new);
         if known.name == field {
             value = known_value;
@@ -88,20 +88,7 @@ pub(super) async fn describe_secret(
     described.map_err(told)
 }
 
-/// Takes a secret out of the trash.
-#[tauri::command]
-pub(super) async fn restore_secret(desk: State<'_, Arc<Desk>>, project: Option<String>, secret: String) -> Answer<()> {
-    let project = place(&desk, project).await.map_err(told)?.to_string();
-    let restore = Command::ItemRestore {
-        kind: ItemKind::Secret,
-        project,
-        item: secret,
-    };
-    desk.run(restore).await.map_err(told)?;
-    Ok(())
-}
-
-/// Moves a secret out of a project to one's own; gives its id there.
+/// Moves a secret out of a project to one's own, which has no name that the verb could be told; gives its id there.
 #[tauri::command]
 pub(super) async fn take_secret(desk: State<'_, Arc<Desk>>, project: String, secret: String) -> Answer<String> {
     let to = place(&desk, None).await.map_err(told)?.to_string();
@@ -111,16 +98,21 @@ pub(super) async fn take_secret(desk: State<'_, Arc<Desk>>, project: String, sec
         to,
     };
     let outcome = desk.run(take).await.map_err(told)?;
-    let moved: IdView =
+    let moved: MovedView =
         serde_json::from_value(outcome.value).map_err(|error| told(Error::Internal(error.to_string())))?;
     Ok(moved.id)
 }
 
-async fn detail(desk: &Desk, project: Option<String>, name: String) -> Result<SecretDetail> {
+async fn detail(
+    desk: &Desk,
+    project: Option<String>,
+    name: String,
+    version: Option<String>,
+) -> Result<SecretDetail> {
     let show = Command::SecretShow {
         project,
         name,
-        version: None,
+        version,
         reveal: true,
     };
     let outcome = desk.run(show).await?;

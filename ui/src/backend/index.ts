@@ -102,13 +102,12 @@ export const rust = {
   unlock: (phrase: string) => call<void>("unlock", { phrase }),
   lock: () => call<void>("lock"),
 
-  readFields: (project: string | null, name: string, fields: string[]) =>
-    call<SecretDetail>("read_fields", { project, name, fields }),
+  readFields: (project: string | null, name: string, fields: string[], version: string | null = null) =>
+    call<SecretDetail>("read_fields", { project, name, version, fields }),
   copyField: (project: string | null, name: string, field: string) =>
     call<number>("copy_field", { project, name, field }),
   describeSecret: (project: string | null, secret: string, name: string, note: string, expiresMs: number | null) =>
     call<void>("describe_secret", { project, secret, name, note, expiresMs }),
-  restoreSecret: (project: string | null, secret: string) => call<void>("restore_secret", { project, secret }),
   takeSecret: (project: string, secret: string) => call<string>("take_secret", { project, secret }),
   makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
     ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),

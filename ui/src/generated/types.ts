@@ -1917,3 +1917,323 @@ export type Answers = {
   "secret-import-undo": ImportUndoView,
   "secret-export": ExportView,
 };
+
+export const SECRET_TYPES: readonly { type: SecretType; fields: readonly Omit<FieldTypeView, "label">[] }[] =
+  [
+  {
+    "fields": [
+      {
+        "example": "github.com",
+        "hidden": false,
+        "main": true,
+        "multiline": false,
+        "name": "host",
+        "password": false
+      },
+      {
+        "example": "ana",
+        "hidden": false,
+        "main": true,
+        "multiline": false,
+        "name": "username",
+        "password": false
+      },
+      {
+        "example": "ghp_16C7e42F292c6912E7",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "token",
+        "password": false
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "git"
+  },
+  {
+    "fields": [
+      {
+        "example": "AKIAIOSFODNN7EXAMPLE",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "access_key_id",
+        "password": false
+      },
+      {
+        "example": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "secret_access_key",
+        "password": false
+      },
+      {
+        "example": "eu-central-1",
+        "hidden": false,
+        "main": true,
+        "multiline": false,
+        "name": "region",
+        "password": false
+      },
+      {
+        "example": "FwoGZXIvYXdzEBYaD",
+        "hidden": true,
+        "main": false,
+        "multiline": false,
+        "name": "session_token",
+        "password": false
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "aws"
+  },
+  {
+    "fields": [
+      {
+        "example": "ana",
+        "hidden": false,
+        "main": true,
+        "multiline": false,
+        "name": "username",
+        "password": false
+      },
+      {
+        "example": "correct horse battery staple",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "password",
+        "password": true
+      },
+      {
+        "example": "https://example.org/login",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "url",
+        "password": false
+      },
+      {
+        "example": "otpauth://totp/Example:ana?secret=JBSWY3DPEHPK3PXP",
+        "hidden": true,
+        "main": false,
+        "multiline": false,
+        "name": "totp",
+        "password": false
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "credentials"
+  },
+  {
+    "fields": [
+      {
+        "example": "sk-4f0c2d9e",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "key",
+        "password": false
+      },
+      {
+        "example": "api.example.org",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "host",
+        "password": false
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "api-key"
+  },
+  {
+    "fields": [
+      {
+        "example": "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "hidden": true,
+        "main": true,
+        "multiline": true,
+        "name": "private_key",
+        "password": false
+      },
+      {
+        "example": "correct horse battery staple",
+        "hidden": true,
+        "main": false,
+        "multiline": false,
+        "name": "passphrase",
+        "password": true
+      },
+      {
+        "example": "ssh-ed25519 AAAAC3Nz ana@laptop",
+        "hidden": false,
+        "main": false,
+        "multiline": true,
+        "name": "public_key",
+        "password": false
+      },
+      {
+        "example": "SHA256:uNiVztksCsDhcc0u9e8BrWeR",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "fingerprint",
+        "password": false
+      },
+      {
+        "example": "ana",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "username",
+        "password": false
+      },
+      {
+        "example": "build.example.org",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "host",
+        "password": false
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "ssh"
+  },
+  {
+    "fields": [
+      {
+        "example": "postgres://ana:password@db.example.org/shop",
+        "hidden": true,
+        "main": true,
+        "multiline": false,
+        "name": "url",
+        "password": false
+      },
+      {
+        "example": "db.example.org",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "host",
+        "password": false
+      },
+      {
+        "example": "ana",
+        "hidden": false,
+        "main": false,
+        "multiline": false,
+        "name": "username",
+        "password": false
+      },
+      {
+        "example": "correct horse battery staple",
+        "hidden": true,
+        "main": false,
+        "multiline": false,
+        "name": "password",
+        "password": true
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "database"
+  },
+  {
+    "fields": [
+      {
+        "example": "-----BEGIN CERTIFICATE-----",
+        "hidden": false,
+        "main": true,
+        "multiline": true,
+        "name": "certificate",
+        "password": false
+      },
+      {
+        "example": "-----BEGIN PRIVATE KEY-----",
+        "hidden": true,
+        "main": true,
+        "multiline": true,
+        "name": "private_key",
+        "password": false
+      },
+      {
+        "example": "correct horse battery staple",
+        "hidden": true,
+        "main": false,
+        "multiline": false,
+        "name": "passphrase",
+        "password": true
+      },
+      {
+        "example": "Recovery codes, the answer to the question",
+        "hidden": true,
+        "main": false,
+        "multiline": true,
+        "name": "notes",
+        "password": false
+      }
+    ],
+    "type": "certificate"
+  },
+  {
+    "fields": [],
+    "type": "env"
+  },
+  {
+    "fields": [
+      {
+        "example": "The code of the safe is on the back of …",
+        "hidden": true,
+        "main": true,
+        "multiline": true,
+        "name": "text",
+        "password": false
+      }
+    ],
+    "type": "note"
+  }
+];

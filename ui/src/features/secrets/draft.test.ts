@@ -55,7 +55,11 @@ describe("a new secret", () => {
 });
 
 describe("an edit", () => {
-  const git = () => draftsOf("git", detail("git", [{ name: "token" }, { name: "x" }, { name: "host", value: "a.org" }]));
+  const git = () => draftsOf("git", detail("git", [
+      { name: "token", hidden: true },
+      { name: "x", hidden: true },
+      { name: "host", hidden: false, value: "a.org" },
+    ]));
 
   it("writes what changed and nothing else; hidden values are not there", () => {
     const drafts = git();
@@ -85,7 +89,10 @@ describe("an edit", () => {
   });
 
   it("may make a variable empty, rename none, and not take away all of them", () => {
-    const drafts = draftsOf("env", detail("env", [{ name: "A" }, { name: "B" }]));
+    const drafts = draftsOf("env", detail("env", [
+      { name: "A", hidden: true },
+      { name: "B", hidden: true },
+    ]));
     at(drafts, "A").state = "typed";
     drafts.push(variable("B", "2"));
     expect(changesOf(drafts)).toBeUndefined();

@@ -47,9 +47,9 @@ export function newDrafts(type: string): Draft[] {
 
 /** The form of a secret that is there: plain fields with their values, hidden ones untouched, and those it could have. */
 export function draftsOf(type: string, detail: SecretDetail): Draft[] {
-  const has = inOrder(type, detail.fields).map(({ name, value }) => {
-    const field = fieldOf(type, name);
-    const known = field.hidden ? undefined : value;
+  const has = inOrder(type, detail.fields).map(({ name, hidden, value }) => {
+    const field = { ...fieldOf(type, name), hidden };
+    const known = hidden ? undefined : value;
     const exact = type === "env";
     if (known === undefined) return draft(name, field, { exact, there: true, state: "kept" });
     return draft(name, withRoom(field, known), { there: true, value: known, before: known });

@@ -1,4 +1,4 @@
-// The types of secrets: their fields, which are hidden, examples, icons. The one table of the page; a field that is not in it is
+// The types of secrets as the page shows them: the table of Rust, with icons, sizes and words. A field that is not in it is
 // hidden: better a dot too many than a password on a screen.
 import Braces from "@lucide/svelte/icons/braces";
 import Cloud from "@lucide/svelte/icons/cloud";
@@ -12,7 +12,7 @@ import Plug from "@lucide/svelte/icons/plug";
 import SquareTerminal from "@lucide/svelte/icons/square-terminal";
 import UserRound from "@lucide/svelte/icons/user-round";
 import type { Component } from "svelte";
-import type { FieldView, SecretType } from "../../generated/types";
+import { type FieldView, SECRET_TYPES, type SecretType } from "../../generated/types";
 import { w } from "../../i18n";
 
 export interface FieldKind {
@@ -41,106 +41,39 @@ export interface Kind {
   copies: string | undefined;
 }
 
-const plain = (name: string, example: string): FieldKind => ({
-  name,
-  example,
-  hidden: false,
-  lines: 1,
-  password: false,
-  main: true,
-  needed: false,
-  pem: false,
-});
-const hidden = (name: string, example: string): FieldKind => ({ ...plain(name, example), hidden: true });
-const password = (name: string): FieldKind => ({ ...hidden(name, ""), password: true });
-const needed = (field: FieldKind): FieldKind => ({ ...field, needed: true });
-const offered = (field: FieldKind): FieldKind => ({ ...field, main: false });
-const long = (field: FieldKind, lines = 6): FieldKind => ({ ...field, lines });
-const pem = (field: FieldKind): FieldKind => ({ ...long(field), pem: true });
-
-/** Where a program may hand it over. */
-const host = (example: string): FieldKind => ({ ...plain("host", example), hint: w.secrets.hostHint });
-const NOTES = offered(long(hidden("notes", "Recovery codes, answers to questions"), 4));
-const PASSPHRASE = offered(password("passphrase"));
+/** What a type looks like here, and which of its fields it is about: the first of them is copied. */
+const LOOKS: Record<SecretType, { icon: Component; needs: readonly string[] }> = {
+  git: { icon: GitBranch, needs: ["token"] },
+  aws: { icon: Cloud, needs: ["secret_access_key", "access_key_id"] },
+  credentials: { icon: UserRound, needs: ["password"] },
+  "api-key": { icon: Plug, needs: ["key"] },
+  ssh: { icon: SquareTerminal, needs: ["private_key"] },
+  database: { icon: Database, needs: ["url"] },
+  certificate: { icon: FileBadge, needs: ["certificate"] },
+  env: { icon: Braces, needs: [] },
+  note: { icon: NotebookPen, needs: ["text"] },
+};
+const LINES: Record<string, number> = { notes: 4, public_key: 3, text: 8 };
+const PEM = ["private_key", "certificate"];
 
 /** All types, in the order in which they are offered. */
-export const KINDS: readonly Kind[] = [
-  {
-    type: "git",
-    icon: GitBranch,
-    copies: "token",
-    fields: [host("github.com"), plain("username", "ana"), needed(hidden("token", "ghp_16C7e42F292c6912E7")), NOTES],
-  },
-  {
-    type: "aws",
-    icon: Cloud,
-    copies: "secret_access_key",
-    fields: [
-      needed(hidden("access_key_id", "AKIAIOSFODNN7EXAMPLE")),
-      needed(hidden("secret_access_key", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")),
-      plain("region", "eu-central-1"),
-      offered(hidden("session_token", "FwoGZXIvYXdzEBYaD")),
-      NOTES,
-    ],
-  },
-  {
-    type: "credentials",
-    icon: UserRound,
-    copies: "password",
-    fields: [
-      plain("username", "ana@example.org"),
-      needed(password("password")),
-      offered(plain("url", "https://example.org/login")),
-      offered(hidden("totp", "otpauth://totp/Example:ana?secret=JBSWY3DPEHPK3PXP")),
-      NOTES,
-    ],
-  },
-  {
-    type: "api-key",
-    icon: Plug,
-    copies: "key",
-    fields: [needed(hidden("key", "sk-4f0c2d9e")), host("api.example.org"), NOTES],
-  },
-  {
-    type: "ssh",
-    icon: SquareTerminal,
-    copies: "private_key",
-    fields: [
-      needed(pem(hidden("private_key", "-----BEGIN OPENSSH PRIVATE KEY-----"))),
-      PASSPHRASE,
-      offered(long(plain("public_key", "ssh-ed25519 AAAAC3Nz ana@laptop"), 3)),
-      offered(plain("fingerprint", "SHA256:uNiVztksCsDhcc0u9e8BrWeR")),
-      offered(plain("username", "ana")),
-      offered(host("build.example.org")),
-      NOTES,
-    ],
-  },
-  {
-    type: "database",
-    icon: Database,
-    copies: "url",
-    fields: [
-      needed(hidden("url", "postgres://ana:password@db.example.org/shop")),
-      offered(host("db.example.org")),
-      offered(plain("username", "ana")),
-      offered(password("password")),
-      NOTES,
-    ],
-  },
-  {
-    type: "certificate",
-    icon: FileBadge,
-    copies: "certificate",
-    fields: [
-      needed(pem(plain("certificate", "-----BEGIN CERTIFICATE-----"))),
-      pem(hidden("private_key", "-----BEGIN PRIVATE KEY-----")),
-      PASSPHRASE,
-      NOTES,
-    ],
-  },
-  { type: "env", icon: Braces, copies: undefined, fields: [] },
-  { type: "note", icon: NotebookPen, copies: "text", fields: [needed(long(hidden("text", ""), 8))] },
-];
+export const KINDS: readonly Kind[] = SECRET_TYPES.map(({ type, fields }) => ({
+  type,
+  icon: LOOKS[type].icon,
+  copies: LOOKS[type].needs[0],
+  fields: fields.map(({ name, hidden, multiline, password, main, example }) => ({
+    name,
+    hidden,
+    password,
+    main,
+    lines: multiline ? (LINES[name] ?? 6) : 1,
+    needed: LOOKS[type].needs.includes(name),
+    pem: multiline && PEM.includes(name),
+    // Nobody should take an example for a password.
+    example: password || type === "note" ? "" : example,
+    hint: name === "host" ? w.secrets.hostHint : undefined,
+  })),
+}));
 
 /** The row of a type; none for the key of a project, or for a type of a newer version. */
 export function kindOf(type: string): Kind | undefined {
@@ -155,20 +88,25 @@ export function kindName(type: string): string {
   return w.secrets.kinds[type]?.label ?? w.secrets.otherKind;
 }
 
-/** A field's row; what is not in the table is one hidden line. */
+/** What is not in the table: one hidden line. */
+const UNKNOWN = { hidden: true, lines: 1, password: false, main: false, needed: false, pem: false, example: "" };
+
+/** A field's row; `url 2` is another `url`. */
+function known(type: string, name: string): FieldKind | undefined {
+  const fields = kindOf(type)?.fields;
+  return fields?.find((field) => field.name === name) ?? fields?.find((field) => field.name === name.replace(/ \d+$/, ""));
+}
+
 export function fieldOf(type: string, name: string): FieldKind {
-  return kindOf(type)?.fields.find((field) => field.name === name) ?? offered(hidden(name, ""));
+  const row = known(type, name);
+  if (!row) return { name, ...UNKNOWN };
+  return row.name === name ? row : { ...row, name, needed: false, main: false };
 }
 
 export function fieldName(type: string, name: string): string {
-  const known = kindOf(type)?.fields.some((field) => field.name === name);
-  const word = w.secrets.fieldNames[`${type}.${name}`] ?? w.secrets.fieldNames[name];
-  return (known && word) || name;
-}
-
-/** Names of the fields that anybody who looks over a shoulder may read. */
-export function plainFields(type: string): string[] {
-  return (kindOf(type)?.fields ?? []).filter((field) => !field.hidden).map((field) => field.name);
+  const row = known(type, name);
+  const word = row && (w.secrets.fieldNames[`${type}.${row.name}`] ?? w.secrets.fieldNames[row.name]);
+  return word ? word + name.slice(row.name.length) : name;
 }
 
 /** A secret's fields in the order of its type; others behind, as they came. */

@@ -111,6 +111,10 @@ export const secrets = {
   version: (number: number) => `Version ${number}`,
   newest: "now",
   by: (who: string) => `by ${who}`,
+  look: "Look inside",
+  restoreVersion: "Make it the newest again",
+  weak: (field: string) => `${field}: easy to guess. Make a new one where it comes from.`,
+  reused: (field: string, where: string) => `${field}: the same is used in ${where}. One for each is safer.`,
 
   // Moving and deleting
   move: "Move to a project",
@@ -134,8 +138,6 @@ export const secrets = {
   theirs: "Theirs",
   keepYours: "Keep yours",
   takeTheirs: "Use theirs",
-  sameInBoth: "the same in both",
-  notThere: "not there",
 
   // The key of a project
   projectKey: "Project key",
