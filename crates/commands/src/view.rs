@@ -227,7 +227,7 @@ views! {
         bytes_sent: u64,
         /// Pieces that were there already.
         chunks_reused: u64,
-        /// Bytes of the files in those pieces.
+        /// Bytes of the files that the server had before.
         bytes_reused: u64,
         /// What was left out.
         skipped: Vec<SkippedView>,

@@ -864,7 +864,7 @@ bytes_sent: number,
  */
 chunks_reused: number, 
 /**
- * Bytes of the files in those pieces.
+ * Bytes of the files that the server had before.
  */
 bytes_reused: number, 
 /**

@@ -45,7 +45,7 @@ struct Named {
     reused: Reused,
 }
 
-/// What need not be sealed: how many chunks, how many bytes.
+/// What need not be sealed: how many chunks, and how many bytes of those that were known before this run.
 #[derive(Clone, Copy, Default)]
 struct Reused {
     chunks: u64,
@@ -230,9 +230,10 @@ impl<'a> Reader<'a> {
                 start += length;
                 let id = self.sealer.name(&piece);
                 chunks.push(id);
-                if self.known.contains_key(&id) || !self.seen.insert(id) {
+                let known = self.known.contains_key(&id);
+                if known || !self.seen.insert(id) {
                     reused.chunks += 1;
-                    reused.bytes += length as u64;
+                    reused.bytes += if known { length as u64 } else { 0 };
                     self.meter.bytes(length as u64);
                     continue;
                 }

@@ -136,7 +136,7 @@ pub struct Report {
     pub chunks: u64,
     /// Of these, chunks that were known already and not sealed in this run.
     pub chunks_reused: u64,
-    /// Plaintext bytes in those chunks.
+    /// Plaintext bytes that the server had before this run.
     pub bytes_reused: u64,
     /// Files that an earlier run had finished and that were not read again.
     pub files_resumed: u64,

@@ -83,6 +83,7 @@ pub async fn upload(
         }
     }
 
+    let spooled: u64 = waiting.iter().map(|pack| pack.content).sum();
     let files = || found.iter().filter(|found| found.kind == FileType::File);
     let total = files().map(|found| found.stamp.size).sum();
     let meter = Arc::new(Meter::new(progress, Stage::Sending, total, files().count() as u64));
@@ -127,11 +128,13 @@ pub async fn upload(
     let produced = produced
         .await
         .unwrap_or_else(|_| Err(Error::Internal("sealing stopped".into())));
-    let produced = match (sent, produced) {
+    let mut produced = match (sent, produced) {
         // Whichever failed first made the other one stop.
         (Err(Error::Cancelled), Err(cause)) | (Err(cause), _) | (Ok(()), Err(cause)) => return Err(cause),
         (Ok(()), Ok(produced)) => produced,
     };
+    // What waited in the spool was known, but not to the server.
+    produced.report.bytes_reused = produced.report.bytes_reused.saturating_sub(spooled);
     conclude(&sender, produced, target, options, progress).await
 }
 

@@ -112,7 +112,7 @@ async fn finished_files_are_not_read_again_and_changed_ones_are() {
     let world = World::new();
     let source = some_files(&world);
     let uploaded = world.upload(std::slice::from_ref(&source)).await.unwrap();
-    assert_eq!(uploaded.report.files_resumed, 0);
+    assert_eq!((uploaded.report.files_resumed, uploaded.report.bytes_reused), (0, 0));
     // Everything was sent, nothing was committed.
     write(&source.join("file 07"), &noise(1_007, 900 << 10));
     fs::remove_file(source.join("file 08")).unwrap();
@@ -120,6 +120,7 @@ async fn finished_files_are_not_read_again_and_changed_ones_are() {
     let again = world.upload(std::slice::from_ref(&source)).await.unwrap();
     assert_eq!((again.report.files, again.report.files_resumed), (40, 38));
     assert!(again.report.bytes_sent < 2 << 20, "{}", again.report.bytes_sent);
+    assert_eq!(again.report.bytes - again.report.bytes_reused, (900 << 10) + 3);
     check(&world, &source, "changed").await;
 }
 
