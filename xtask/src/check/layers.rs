@@ -1,6 +1,6 @@
 //! Which of our crates may use which, and which crates of others stay out of them.
 //!
-//! `crypto <- protocol <- engine <- commands <- {cli, app}`; `device` plugs into `engine`, `import` into `commands`; the server
+//! `crypto <- protocol <- engine <- commands <- {cli, app}`; `device` plugs into `engine`, `import` into `commands`; `preview` stands alone below `commands`; the server
 //! stands on `protocol` alone, so that nothing in it can open a box by accident. The table is the rule:
 //! a new crate has to be put into it.
 
@@ -10,7 +10,7 @@ use super::Verdict;
 use crate::workspace::{Metadata, Node};
 
 /// A crate of ours and those of ours it may name as dependencies. `*` is all of them.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("holdfast-crypto", &[]),
     ("holdfast-protocol", &["crypto"]),
     ("holdfast-engine", &["protocol", "crypto"]),
@@ -20,19 +20,21 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         &["commands", "device", "engine", "protocol", "crypto"],
     ),
     ("holdfast-import", &["protocol", "crypto"]),
-    ("holdfast-commands", &["engine", "import", "protocol", "crypto"]),
+    // Other people's decoders: it knows no key and nothing of ours.
+    ("holdfast-preview", &[]),
+    ("holdfast-commands", &["engine", "import", "preview", "protocol", "crypto"]),
     ("holdfast-server", &["protocol", "crypto"]),
     ("holdfast-node", &["engine", "device", "protocol", "crypto"]),
     ("holdfast-bridge", &["engine", "protocol", "crypto"]),
     (
         "holdfast-cli",
         &[
-            "agent", "commands", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
+            "agent", "commands", "preview", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
         ],
     ),
     (
         "holdfast-app",
-        &["agent", "commands", "device", "server", "engine", "protocol", "crypto"],
+        &["agent", "commands", "preview", "device", "server", "engine", "protocol", "crypto"],
     ),
     ("holdfast-testkit", &["*"]),
     ("holdfast-tests", &["*"]),
@@ -45,7 +47,7 @@ const FOR_TESTS: [&str; 2] = ["holdfast-testkit", "holdfast-tests"];
 
 /// Names of others' crates (a trailing `*` stands for any end), and those of ours whose builds they
 /// must stay out of, at whatever distance.
-const STAY_OUT: [(&[&str], &[&str]); 4] = [
+const STAY_OUT: [(&[&str], &[&str]); 5] = [
     (
         // Bytes in, bytes out: no runtime, no network, no database, no file locks.
         &[
@@ -59,12 +61,23 @@ const STAY_OUT: [(&[&str], &[&str]); 4] = [
             "object_store",
             "fs4",
         ],
-        &["holdfast-crypto", "holdfast-protocol", "holdfast-import"],
+        &["holdfast-crypto", "holdfast-protocol", "holdfast-import", "holdfast-preview"],
     ),
     (
         // The engine speaks to the world through its ports.
         &["reqwest", "hyper", "axum", "sqlx", "sqlx-*", "object_store", "keyring*"],
         &["holdfast-engine", "holdfast-commands"],
+    ),
+    (
+        // Decoders of other people's files are linked where a wall is put around them, and nowhere else.
+        &["image", "parquet", "csv"],
+        &[
+            "holdfast-crypto",
+            "holdfast-protocol",
+            "holdfast-engine",
+            "holdfast-device",
+            "holdfast-server",
+        ],
     ),
     (
         // What the server must not be able to do, it must not link.
@@ -80,6 +93,7 @@ const STAY_OUT: [(&[&str], &[&str]); 4] = [
             "holdfast-import",
             "holdfast-engine",
             "holdfast-device",
+            "holdfast-preview",
             "holdfast-commands",
             "holdfast-agent",
             "holdfast-server",
