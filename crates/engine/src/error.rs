@@ -98,6 +98,9 @@ pub enum Error {
     /// No room at the server.
     #[error("There is no room left: {0}. Nothing was half done.")]
     Full(String),
+    /// A preview could not be made; the file itself is as good as before.
+    #[error("This file can't be shown: {0}. It can still be downloaded.")]
+    NotShown(String),
     /// The user stopped it.
     #[error("Stopped. It can be resumed.")]
     Cancelled,
@@ -148,6 +151,7 @@ impl Error {
             Self::Unreachable(_) => "unreachable",
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
+            Self::NotShown(_) => "not-shown",
             Self::Cancelled => "cancelled",
             Self::Io { .. } => "io",
             Self::Unreadable(_) => "unreadable",
@@ -192,6 +196,7 @@ impl Error {
             Self::Unreachable(_) => "Check the network and the address, then do it again.",
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",
+            Self::NotShown(_) => "Download the file and open it with a program you trust.",
             Self::Cancelled => "Run the same command again to go on.",
             Self::Io { .. } => "Check the path and its permissions.",
             Self::Unreadable(_) => {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::account::SealedRows;
+use crate::browse::stored;
 use crate::error::{Error, Result};
 use crate::find::find_item;
 use crate::ports::{Change, Progress, Stage, Step, Store};
@@ -24,7 +25,7 @@ use crate::rng;
 use crate::session::Session;
 use crate::spaces::Draft;
 use crate::transfer::{
-    self, Downloaded, JournalStore, Options, Overwrite, PackServer, Previous, Report, Row, Stored, Target,
+    self, Downloaded, JournalStore, Options, Overwrite, PackServer, Previous, Report, Row, SoFar, Target,
 };
 use holdfast_protocol::entry::Body;
 
@@ -42,6 +43,32 @@ pub struct UploadRequest {
     pub sources: Vec<PathBuf>,
     /// A private folder for sealed packs on their way.
     pub spool: PathBuf,
+    /// Whether names that begin with a dot are taken along.
+    pub include_hidden: bool,
+}
+
+/// An upload that was begun on this device and is not finished.
+pub struct WaitingUpload {
+    /// Its name, and the version it will make.
+    pub version: VersionId,
+    /// The project.
+    pub space: SpaceId,
+    /// The item that it makes or adds to.
+    pub item: ItemId,
+    /// What kind.
+    pub kind: ItemKind,
+    /// The item's name.
+    pub name: String,
+    /// What is to be said about the version.
+    pub note: String,
+    /// Files and folders, as they were named.
+    pub sources: Vec<PathBuf>,
+    /// Whether hidden files are taken along.
+    pub include_hidden: bool,
+    /// When it was begun, milliseconds since 1970-01-01 UTC; absent for those from before that was noted.
+    pub begun_ms: Option<u64>,
+    /// How far it came.
+    pub so_far: SoFar,
 }
 
 /// An upload that everybody in the project can see now.
@@ -68,6 +95,22 @@ struct Memo {
     note: String,
     #[n(5)]
     chunk_id_key: KeyField,
+    #[n(6)]
+    begun_ms: Option<u64>,
+    /// Absent where they are taken along.
+    #[n(7)]
+    without_hidden: Option<bool>,
+}
+
+impl Memo {
+    fn read(bytes: &[u8]) -> Result<Self> {
+        cbor::decode(bytes, holdfast_protocol::limits::ENTRY)
+            .map_err(|_| Error::damaged("this device's own data (journal)"))
+    }
+
+    fn include_hidden(&self) -> bool {
+        self.without_hidden != Some(true)
+    }
 }
 
 /// The journal of uploads, in the device's sealed rows.
@@ -107,7 +150,7 @@ impl Session {
         })
     }
 
-    fn pack_server(&self) -> Arc<dyn PackServer> {
+    pub(crate) fn pack_server(&self) -> Arc<dyn PackServer> {
         self.api.clone()
     }
 
@@ -129,7 +172,10 @@ impl Session {
         }
         let journal = self.journal();
         let (target, memo) = self.target(&state, &request, &journal).await?;
-        let options = Options::new(request.spool.clone());
+        let options = Options {
+            include_hidden: request.include_hidden,
+            ..Options::new(request.spool.clone())
+        };
         if let Some((number, version)) = committed(&state, memo.item, target.version) {
             // The commit had reached the server before this device was stopped: what it says is what was done.
             let report = match version.content {
@@ -201,12 +247,12 @@ impl Session {
     ) -> Result<(Target, Memo)> {
         let space = state.authority().space();
         for pending in transfer::pending(journal).await? {
-            let memo: Memo = cbor::decode(&pending.memo, holdfast_protocol::limits::ENTRY)
-                .map_err(|_| Error::damaged("this device's own data (journal)"))?;
+            let memo = Memo::read(&pending.memo)?;
             if pending.space == space
                 && memo.kind == request.kind
                 && memo.name == request.name
                 && pending.sources == request.sources
+                && memo.include_hidden() == request.include_hidden
             {
                 if state.contents().is_purged(&memo.item) {
                     // Its item is gone for good, and sealed chunks belong to their item: begun anew as another one.
@@ -239,6 +285,8 @@ impl Session {
             name: request.name.clone(),
             note: request.note.clone(),
             chunk_id_key: chunk_id_key.clone(),
+            begun_ms: Some(self.now_ms()),
+            without_hidden: (!request.include_hidden).then_some(true),
         };
         let target = Target {
             space,
@@ -249,6 +297,48 @@ impl Session {
             memo: cbor::encode(&memo),
         };
         Ok((target, memo))
+    }
+
+    /// The uploads that were begun on this device and are not finished, the newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn waiting_uploads(&self) -> Result<Vec<WaitingUpload>> {
+        let journal = self.journal();
+        let mut all = Vec::new();
+        for pending in transfer::pending(&journal).await? {
+            let memo = Memo::read(&pending.memo)?;
+            all.push(WaitingUpload {
+                version: pending.version,
+                space: pending.space,
+                item: pending.item,
+                kind: memo.kind,
+                include_hidden: memo.include_hidden(),
+                name: memo.name,
+                note: memo.note,
+                sources: pending.sources,
+                begun_ms: memo.begun_ms,
+                so_far: transfer::so_far(&journal, pending.version).await?,
+            });
+        }
+        all.sort_by_key(|waiting| (std::cmp::Reverse(waiting.begun_ms), waiting.version));
+        Ok(all)
+    }
+
+    /// Gives an unfinished upload up: what it has at the server, in the spool and in the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] while it is under way.
+    pub async fn abandon_upload(&self, version: VersionId, spool: &Path) -> Result<()> {
+        let journal = self.journal();
+        let known = transfer::pending(&journal).await?;
+        if !known.iter().any(|pending| pending.version == version) {
+            return Err(Error::NotFound {
+                what: "unfinished upload",
+                name: version.to_string(),
+            });
+        }
+        transfer::abandon(&self.pack_server(), &journal, version, spool).await
     }
 
     /// Writes a version's files into a folder.
@@ -264,17 +354,9 @@ impl Session {
         progress: &Arc<dyn Progress>,
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
-        let Content::Files { manifest, .. } = &version.content else {
-            return Err(Error::Invalid("this item holds no files".into()));
-        };
         transfer::download(
             &self.pack_server(),
-            &Stored {
-                space,
-                item: item.id,
-                version: version.id,
-                manifest: manifest.clone(),
-            },
+            &stored(space, item, version)?,
             to,
             None,
             Overwrite::Refuse,

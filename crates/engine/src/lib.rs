@@ -19,7 +19,7 @@
 //! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
-//! - `items`, `files`, `secrets`, `imports`, `transfer`: content
+//! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
@@ -31,6 +31,7 @@
 
 mod account;
 pub mod api;
+mod browse;
 mod error;
 mod files;
 mod find;
@@ -55,7 +56,7 @@ pub mod transfer;
 
 pub use account::Account;
 pub use error::{Error, Result};
-pub use files::{UploadRequest, UploadedItem};
+pub use files::{UploadRequest, UploadedItem, WaitingUpload};
 pub use find::{find_item, find_version};
 pub use health::{Finding, Level, examine};
 pub use identity::{Identity, Keyring};

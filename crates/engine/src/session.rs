@@ -13,6 +13,7 @@ use holdfast_protocol::wire::{Me, SignInProof, Tokens};
 
 use crate::account::{Account, PendingKeyChange, SealedRows};
 use crate::api::{Api, Authenticate};
+use crate::browse::Listings;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, stretch};
 use crate::ports::{Change, Clock, Store, Transport};
@@ -39,6 +40,7 @@ pub struct Session {
     pub(crate) spaces: tokio::sync::Mutex<HashMap<SpaceId, Arc<Space>>>,
     /// Held while a space is fetched.
     pub(crate) turns: std::sync::Mutex<HashMap<SpaceId, Arc<tokio::sync::Mutex<()>>>>,
+    pub(crate) listings: Listings,
 }
 
 /// The keyring of a session, which a key change replaces.
@@ -218,6 +220,7 @@ impl Session {
             bundles: RwLock::new(bundles),
             spaces: tokio::sync::Mutex::default(),
             turns: std::sync::Mutex::default(),
+            listings: Listings::default(),
         }
     }
 

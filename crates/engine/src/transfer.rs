@@ -10,6 +10,7 @@
 //!             |  known? then only the reference is copied
 //! ```
 
+mod browse;
 mod cut;
 mod download;
 mod fetch;
@@ -19,21 +20,26 @@ mod meter;
 mod names;
 mod pack;
 mod place;
+mod plan;
 mod produce;
 mod read;
 mod restore;
 mod seal;
 mod send;
 mod server;
+mod stored_file;
 mod types;
 mod upload;
 mod walk;
 
+pub use browse::{Change, Changed, Changes, Entry, all_files, changes, find_record, folder};
 pub use download::{Downloaded, Overwrite, download};
-pub use fetch::{listing, read_file_range};
+pub use fetch::listing;
 pub(crate) use journal::HEADS;
-pub use journal::{PendingUpload, pending};
+pub use journal::{PendingUpload, SoFar, pending, so_far};
+pub use plan::{Plan, plan};
 pub(crate) use send::patiently;
 pub use server::{JournalStore, PackServer, Row};
+pub use stored_file::StoredFile;
 pub use types::{Options, Previous, Reason, Report, Skipped, Stored, Target, Uploaded};
 pub use upload::{abandon, upload};

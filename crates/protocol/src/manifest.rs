@@ -33,6 +33,22 @@ pub struct ChunkRef {
     /// BLAKE3 of the plaintext under the item's chunk-id key.
     #[n(5)]
     pub id: ChunkId,
+    /// Plaintext bytes, so that a reader finds a place in a file without opening what stands before it. Writers always say
+    /// it; where it is absent it is known only once the chunk is open.
+    #[n(6)]
+    pub plain: Option<u64>,
+}
+
+impl ChunkRef {
+    /// Whether a box of this length can hold what is said about it.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.plain.is_none_or(|plain| {
+            usize::try_from(plain).is_ok_and(|plain| {
+                plain > 0 && plain <= crate::limits::SEALED && holdfast_crypto::sealed_len(plain) as u64 == self.length
+            })
+        })
+    }
 }
 
 /// The sealed root of a version's content.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,42 +48,6 @@ pub async fn listing(
     Ok(fetch.version(stored).await?.1)
 }
 
-/// Reads bytes `range` of one file (fewer where it ends), for a preview. Where a chunk begins is known only from those
-/// before it, so the cost grows with the end of the range.
-///
-/// # Errors
-/// As [`listing`].
-pub async fn read_file_range(
-    server: &Arc<dyn PackServer>,
-    stored: &Stored,
-    record: &FileRecord,
-    range: Range<u64>,
-    cancel: &CancellationToken,
-) -> Result<Zeroizing<Vec<u8>>> {
-    let fetch = Fetch::new(server, stored.space, stored.item, PAUSE, cancel);
-    let end = range.end.min(record.size);
-    let wanted = usize::try_from(end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-    let mut bytes = Zeroizing::new(Vec::new());
-    let name = |_: usize| String::from_utf8_lossy(&record.path).into_owned();
-    let chunks: Vec<&ChunkRef> = record.chunks.iter().collect();
-    let mut position = 0;
-    let mut opened = std::pin::pin!(fetch.opened(&chunks, &name, 1)?);
-    while bytes.len() < wanted {
-        let Some(batch) = opened.next().await else {
-            return Err(Error::damaged(name(0)));
-        };
-        for plain in batch?.plain {
-            let skip = usize::try_from(range.start.saturating_sub(position))
-                .unwrap_or(usize::MAX)
-                .min(plain.len());
-            position += plain.len() as u64;
-            let take = (wanted - bytes.len()).min(plain.len() - skip);
-            bytes.extend_from_slice(&plain[skip..skip + take]);
-        }
-    }
-    Ok(bytes)
-}
-
 /// Pause before asking a second time.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
@@ -108,6 +73,7 @@ pub(super) struct Fetch {
     item: ItemId,
     pause: Duration,
     stop: CancellationToken,
+    received: AtomicU64,
 }
 
 impl Fetch {
@@ -124,7 +90,13 @@ impl Fetch {
             item,
             pause,
             stop: stop.clone(),
+            received: AtomicU64::new(0),
         }
+    }
+
+    /// Bytes that the server sent so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Relaxed)
     }
 
     /// Manifest and listing of a version, with everything about them checked that can be.
@@ -229,7 +201,8 @@ impl Fetch {
                 }
                 let mut plain = sealed.to_vec();
                 open_in_place(chunk.key.key(), &context::chunk(space, item, chunk.id), &mut plain).ok()?;
-                Some(plain)
+                let as_said = chunk.plain.is_none_or(|said| said == plain.len() as u64);
+                as_said.then_some(plain)
             };
             Ok(wanted.iter().map(open_one).collect::<Vec<_>>())
         });
@@ -245,7 +218,10 @@ impl Fetch {
         let (first, end) = (first * WINDOW, (last + 1) * WINDOW);
         let ask = || self.server.read(self.space, pack, first, end - 1);
         match patiently(self.pause, &self.stop, ask).await {
-            Ok(bytes) if bytes.len() as u64 == end - first => Ok(bytes),
+            Ok(bytes) if bytes.len() as u64 == end - first => {
+                self.received.fetch_add(end - first, Relaxed);
+                Ok(bytes)
+            }
             // Fewer bytes or none: what was signed is not all there.
             Ok(_) | Err(Error::NotFound { .. } | Error::Damaged { .. }) => Err(Error::damaged(what)),
             Err(error) => Err(error),
@@ -305,13 +281,22 @@ fn parse(mut bytes: &[u8]) -> Option<Vec<FileRecord>> {
             FileType::Directory => record.target.is_none() && record.size == 0 && record.chunks.is_empty(),
             FileType::Link => record.target.is_some() && record.size == 0 && record.chunks.is_empty(),
         };
-        if !consistent {
+        if !consistent || !lengths_add_up(&record) {
             return None;
         }
         records.push(record);
         bytes = &bytes[used..];
     }
     Some(records)
+}
+
+/// Whether what is said of a file's chunks fits their boxes and the file.
+fn lengths_add_up(record: &FileRecord) -> bool {
+    let said = record
+        .chunks
+        .iter()
+        .try_fold(0u64, |sum, chunk| sum.checked_add(chunk.plain?));
+    record.chunks.iter().all(ChunkRef::is_consistent) && said.is_none_or(|sum| sum == record.size)
 }
 
 /// Whether the manifest counted right.

@@ -51,6 +51,8 @@ pub(super) struct Held {
     pub(super) length: u64,
     #[n(3)]
     pub(super) tag: Hash,
+    #[n(4)]
+    pub(super) plain: Option<u64>,
 }
 
 /// A sealed pack.
@@ -113,6 +115,31 @@ pub async fn pending(journal: &Arc<dyn JournalStore>) -> Result<Vec<PendingUploa
             memo: head.memo,
         })
         .collect())
+}
+
+/// How far an upload came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// Files that were read to their end.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of sealed packs that the server is known to have, padding included.
+    pub bytes_sent: u64,
+}
+
+/// How far an upload came, as its trail says. Nobody is asked.
+///
+/// # Errors
+/// The journal's.
+pub async fn so_far(journal: &Arc<dyn JournalStore>, version: VersionId) -> Result<SoFar> {
+    let trail = Journal::new(journal.clone(), version).trail().await?;
+    let sent = trail.packs.iter().filter(|(_, complete)| *complete);
+    Ok(SoFar {
+        files: trail.files.len() as u64,
+        bytes: trail.files.values().map(|file| file.stamp.size).sum(),
+        bytes_sent: sent.map(|(pack, _)| pack.bytes).sum(),
+    })
 }
 
 /// What was found of an upload.

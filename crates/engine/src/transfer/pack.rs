@@ -210,14 +210,21 @@ impl Packer {
         Ok(place)
     }
 
-    /// Appends the box of a chunk and remembers where it is.
-    pub(super) fn append_chunk(&mut self, id: ChunkId, tag: Hash, sealed: &[u8], content: u64) -> Result<()> {
+    /// Appends the box of a chunk and remembers where it is. Two lengths: of what is sealed, and how much of that is of files.
+    pub(super) fn append_chunk(
+        &mut self,
+        id: ChunkId,
+        tag: Hash,
+        sealed: &[u8],
+        (plain, content): (u64, u64),
+    ) -> Result<()> {
         let (pack, offset) = self.append(sealed, content)?;
         let held = Held {
             id,
             offset,
             length: sealed.len() as u64,
             tag,
+            plain: Some(plain),
         };
         if let Some(open) = self.open.as_mut() {
             open.held.push(held);

@@ -86,7 +86,7 @@ impl Sealer {
             }
             let tag = Hash(tag_of(sealed).expect("a box was sealed here"));
             let content = if piece.content { piece.bytes.len() as u64 } else { 0 };
-            packer.append_chunk(piece.id, tag, sealed, content)?;
+            packer.append_chunk(piece.id, tag, sealed, (piece.bytes.len() as u64, content))?;
         }
         Ok(())
     }
@@ -108,5 +108,6 @@ pub(super) fn reference(upload_key: &Key32, place: &Place) -> ChunkRef {
         tag: held.tag,
         key,
         id: held.id,
+        plain: held.plain,
     }
 }

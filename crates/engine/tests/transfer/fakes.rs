@@ -69,6 +69,8 @@ pub(crate) struct Pack {
 pub(crate) struct Server {
     pub(crate) packs: Mutex<HashMap<PackId, Pack>>,
     pub(crate) requests: AtomicU64,
+    /// Bytes of packs that were read.
+    pub(crate) read: AtomicU64,
     /// Fails that many calls, as if nobody answered.
     pub(crate) deaf: AtomicI64,
     /// Says that there is no room.
@@ -81,6 +83,7 @@ impl Server {
         Arc::new(Self {
             packs: Mutex::default(),
             requests: AtomicU64::new(0),
+            read: AtomicU64::new(0),
             deaf: AtomicI64::new(0),
             full: AtomicBool::new(false),
             trip: trip.clone(),
@@ -221,6 +224,7 @@ impl PackServer for Server {
                 let within = |position: u64| (position.max(start) - start).min(part.len() as u64) as usize;
                 bytes.extend_from_slice(&part[within(first)..within(last + 1)]);
             }
+            self.read.fetch_add(bytes.len() as u64, SeqCst);
             Ok(bytes.into())
         };
         self.trip.guard(effect).await

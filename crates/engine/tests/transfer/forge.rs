@@ -46,6 +46,7 @@ impl<'a> Forge<'a> {
             tag,
             key: KeyField::new(key),
             id,
+            plain: Some(plain.len() as u64),
         }
     }
 

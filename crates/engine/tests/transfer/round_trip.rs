@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use holdfast_engine::ports::{Progress, Stage, Step};
-use holdfast_engine::transfer::{Overwrite, Reason, Skipped, download, listing, read_file_range};
+use holdfast_engine::transfer::{Overwrite, Reason, Skipped, download, listing};
 use holdfast_engine::{Error, rng};
 use holdfast_protocol::id::VersionId;
 
@@ -182,22 +182,6 @@ async fn parts_can_be_selected_and_read() {
             expected.iter().map(|path| path.as_bytes().to_vec()).collect::<Vec<_>>()
         );
         assert!(matches!(get(&[b"nothing".to_vec()]).await, Err(Error::NotFound { .. })));
-    }
-    let records = listing(&world.server, &stored, &world.cancel).await.unwrap();
-    let record = records.iter().find(|record| record.path == b"large").unwrap();
-    for range in [
-        0..10,
-        3_000_000..3_000_100,
-        6_999_990..8_000_000,
-        0..7_000_000,
-        7_000_000..7_000_001,
-        5..5,
-    ] {
-        let got = read_file_range(&world.server, &stored, record, range.clone(), &world.cancel)
-            .await
-            .unwrap();
-        let (start, end) = (range.start.min(7_000_000) as usize, range.end.min(7_000_000) as usize);
-        assert!(got[..] == large[start..end], "{range:?}");
     }
 }
 

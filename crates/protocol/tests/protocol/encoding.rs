@@ -21,6 +21,34 @@ pub(crate) fn chunk(byte: u8) -> ChunkRef {
         tag: Hash([byte; 32]),
         key: key(byte),
         id: ChunkId([byte; 32]),
+        plain: None,
+    }
+}
+
+/// What is said of its length comes last, and nothing else changes.
+#[test]
+fn a_chunk_may_say_how_long_it_is() {
+    let bare = cbor::encode(&chunk(1));
+    let says = ChunkRef {
+        plain: Some(999_990),
+        ..chunk(1)
+    };
+    let longer = cbor::encode(&says);
+    assert_eq!((bare[0], longer[0]), (0x86, 0x87));
+    assert_eq!(longer[1..bare.len()], bare[1..]);
+    assert_eq!(longer[bare.len()..], [0x1a, 0x00, 0x0f, 0x42, 0x36]);
+    assert!(cbor::decode::<ChunkRef>(&longer, ENTRY).unwrap() == says);
+    // A box of 1,000,048 bytes holds 999,984 to 999,999.
+    for (plain, fits) in [
+        (None, true),
+        (Some(999_984), true),
+        (Some(999_999), true),
+        (Some(999_983), false),
+        (Some(1_000_000), false),
+        (Some(0), false),
+        (Some(u64::MAX), false),
+    ] {
+        assert_eq!(ChunkRef { plain, ..chunk(1) }.is_consistent(), fits, "{plain:?}");
     }
 }
 
@@ -81,7 +109,9 @@ fn samples() -> Vec<Sample> {
             reads_item,
         ),
     ];
-    for record in records() {
+    let mut longer = records()[0].clone();
+    longer.chunks[1].plain = Some(999_990);
+    for record in records().into_iter().chain([longer]) {
         all.push(("file record", cbor::encode(&record), |bytes| {
             cbor::decode::<FileRecord>(bytes, ENTRY).is_ok()
         }));

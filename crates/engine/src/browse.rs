@@ -1,0 +1,96 @@
+//! Looking into a version without downloading it: its list of files, and single files read here and there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use holdfast_protocol::id::{Hash, ItemId, SpaceId, VersionId};
+use holdfast_protocol::item::{Content, Item, Version};
+use holdfast_protocol::manifest::FileRecord;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::transfer::{self, Stored, StoredFile};
+
+/// Listings that are kept, and how many paths in all: going from folder to folder fetches nothing anew.
+const KEPT: usize = 8;
+const PATHS: usize = 400_000;
+
+/// Which listing: ids are drawn by whoever writes, so the manifest's own digest is part of it.
+type Whose = (SpaceId, ItemId, VersionId, Hash);
+
+/// The listings that were read last, the newest at the end. They go with the session.
+#[derive(Default)]
+pub(crate) struct Listings(Mutex<Vec<(Whose, Arc<Vec<FileRecord>>)>>);
+
+impl Listings {
+    fn get(&self, whose: &Whose) -> Option<Arc<Vec<FileRecord>>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = kept.iter().position(|(known, _)| known == whose)?;
+        let found = kept.remove(index);
+        let listing = found.1.clone();
+        kept.push(found);
+        Some(listing)
+    }
+
+    fn put(&self, whose: Whose, listing: &Arc<Vec<FileRecord>>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(known, _)| *known != whose);
+        kept.push((whose, listing.clone()));
+        while kept.len() > 1 && (kept.len() > KEPT || kept.iter().map(|(_, list)| list.len()).sum::<usize>() > PATHS) {
+            kept.remove(0);
+        }
+    }
+}
+
+impl Session {
+    /// The files of a version, sorted by path. Only the listing is fetched, and kept for a while.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it is not what was signed; [`Error::Invalid`] for an item without files.
+    pub async fn listing(
+        &self,
+        space: SpaceId,
+        item: &Item,
+        version: &Version,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Vec<FileRecord>>> {
+        let stored = stored(space, item, version)?;
+        let whose = (space, item.id, version.id, stored.manifest.hash);
+        if let Some(listing) = self.listings.get(&whose) {
+            return Ok(listing);
+        }
+        let listing = Arc::new(transfer::listing(&self.pack_server(), &stored, cancel).await?);
+        self.listings.put(whose, &listing);
+        Ok(listing)
+    }
+
+    /// A file of a version, to be read piece by piece. `record` is of that version's listing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an item without files.
+    pub fn stored_file(
+        &self,
+        space: SpaceId,
+        item: &Item,
+        version: &Version,
+        record: FileRecord,
+        budget: u64,
+        cancel: &CancellationToken,
+    ) -> Result<StoredFile> {
+        let stored = stored(space, item, version)?;
+        Ok(StoredFile::new(&self.pack_server(), &stored, record, budget, cancel))
+    }
+}
+
+/// Where a version lies.
+pub(crate) fn stored(space: SpaceId, item: &Item, version: &Version) -> Result<Stored> {
+    let Content::Files { manifest, .. } = &version.content else {
+        return Err(Error::Invalid("this item holds no files".into()));
+    };
+    Ok(Stored {
+        space,
+        item: item.id,
+        version: version.id,
+        manifest: manifest.clone(),
+    })
+}
