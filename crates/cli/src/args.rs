@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, SignIn, SignUp, Unlock, Verify, Words};
-pub(crate) use item::ItemVerb;
+pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
@@ -117,6 +117,9 @@ pub(crate) enum Verb {
     /// Artifacts: files that a run made
     #[command(subcommand)]
     Artifact(ItemVerb),
+    /// Uploads that were begun here and are not finished
+    #[command(subcommand)]
+    Upload(UploadVerb),
     /// Secrets: tokens, passwords and keys
     #[command(subcommand)]
     Secret(SecretVerb),

@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 29] = [
+const CODES: [(&str, u8); 30] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -38,6 +38,7 @@ const CODES: [(&str, u8); 29] = [
     ("unreadable", OTHER),
     ("internal", OTHER),
     ("io", OTHER),
+    ("not-shown", OTHER),
     ("busy", OTHER),
     ("cannot-move", OTHER),
 ];
@@ -113,6 +114,7 @@ mod tests {
                 1,
             ),
             (Error::Full(text()), 16),
+            (Error::NotShown(text()), 1),
             (Error::Cancelled, 130),
             (
                 Error::Io {

@@ -22,6 +22,10 @@ mod run;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Other people's files are decoded by this program, started anew and confined.
+    if let Some(ended) = holdfast_preview::worker_main() {
+        return ended;
+    }
     // Before any secret is read.
     if let Err(error) = holdfast_device::harden_process() {
         output::message(&format!(

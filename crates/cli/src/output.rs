@@ -3,7 +3,9 @@
 mod clean;
 mod contacts;
 mod ops;
+mod files;
 mod people;
+mod preview;
 mod progress;
 mod secret_files;
 mod secrets;
@@ -24,7 +26,9 @@ use crate::failure::Failure;
 pub(crate) use clean::clean;
 pub(crate) use contacts::*;
 pub(crate) use ops::*;
+pub(crate) use files::*;
 pub(crate) use people::*;
+pub(crate) use preview::*;
 pub(crate) use progress::Bars;
 pub(crate) use secret_files::*;
 pub(crate) use secrets::*;
@@ -120,6 +124,12 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 /// A line for people on standard error. Where that is gone, nobody is there to be told.
 pub(crate) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// How many characters a line of the terminal holds that shows the answer; `None` where it goes elsewhere.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Whether somebody sits in front of it.

@@ -87,6 +87,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Model(verb) => item::job(ItemKind::Model, verb)?,
         Verb::Task(verb) => item::job(ItemKind::Task, verb)?,
         Verb::Artifact(verb) => item::job(ItemKind::Artifact, verb)?,
+        Verb::Upload(verb) => item::unfinished(verb),
         Verb::Secret(verb) => secret::job(verb)?,
         Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());

@@ -1,26 +1,33 @@
 //! A profile at work: locked or unlocked, running one command after another (or several at once).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use holdfast_crypto::Phrase;
 use holdfast_engine::ports::{Progress, Transport};
 use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session};
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
 use crate::doctor;
+use crate::preview;
 use crate::run;
 use crate::view::{Ending, ErrorView, Outcome};
 
 /// Makes the way to another server's address.
 pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
 
+/// Previews under way at the same time.
+const PREVIEWS: usize = 2;
+
 /// A profile on its machine.
 pub struct App {
     host: RwLock<Host>,
     spool: PathBuf,
+    decoder: PathBuf,
+    previews: Semaphore,
     session: RwLock<Option<Arc<Session>>>,
     connect: Option<Connect>,
     /// Read by every command, written by a move to another server: nothing else runs meanwhile.
@@ -35,11 +42,31 @@ impl App {
         Self {
             host: RwLock::new(host),
             spool,
+            decoder: preview::own_program(),
+            previews: Semaphore::new(PREVIEWS),
             session: RwLock::new(None),
             connect: None,
             moving: tokio::sync::RwLock::new(()),
             alarms: Mutex::default(),
         }
+    }
+
+    /// Lets another program than this one decode previews. It has to call `holdfast_preview::worker_main` first thing in its
+    /// `main`, as every shell does.
+    #[must_use]
+    pub fn with_decoder(mut self, program: PathBuf) -> Self {
+        self.decoder = program;
+        self
+    }
+
+    pub(crate) fn decoder(&self) -> &Path {
+        &self.decoder
+    }
+
+    /// Waits for a turn: each preview is a process with memory of its own.
+    pub(crate) async fn preview_turn(&self) -> Result<SemaphorePermit<'_>> {
+        let turn = self.previews.acquire().await;
+        turn.map_err(|error| Error::Internal(error.to_string()))
     }
 
     /// The same, and able to move to another server's address.

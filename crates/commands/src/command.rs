@@ -282,6 +282,24 @@ pub enum Command {
         note: String,
         /// Files and folders.
         paths: Vec<PathBuf>,
+        /// Whether names that begin with a dot are taken along.
+        #[serde(default = "yes")]
+        include_hidden: bool,
+    },
+    /// Says what an upload would take along, without reading any content. Needs no server.
+    UploadPlan {
+        /// Files and folders.
+        paths: Vec<PathBuf>,
+        /// Whether names that begin with a dot are taken along.
+        #[serde(default = "yes")]
+        include_hidden: bool,
+    },
+    /// Lists uploads that were begun on this device and are not finished. Uploading the same again goes on with one.
+    UploadsPending,
+    /// Gives an unfinished upload up.
+    UploadAbandon {
+        /// The version it would make, by id.
+        version: String,
     },
     /// Lists items.
     ItemList {
@@ -313,6 +331,68 @@ pub enum Command {
         project: String,
         /// Name or id.
         item: String,
+    },
+    /// Lists the files of a version, a folder at a time. Content is not fetched.
+    ItemFiles {
+        /// Which kind.
+        kind: ItemKind,
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        item: String,
+        /// Number or id; the newest if absent.
+        version: Option<String>,
+        /// The folder; the top one if absent.
+        #[serde(default)]
+        under: Option<String>,
+        /// All files below it in one list, instead of what stands in it.
+        #[serde(default)]
+        recursive: bool,
+        /// Entries to pass over: `next` of the page before.
+        #[serde(default)]
+        offset: u64,
+        /// Entries to show; 1,000 if absent, at most 10,000.
+        #[serde(default)]
+        limit: Option<u64>,
+    },
+    /// Says what changed between two versions. Content is not fetched.
+    ItemChanges {
+        /// Which kind.
+        kind: ItemKind,
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        item: String,
+        /// The earlier version, by number or id.
+        from: String,
+        /// The later one, by number or id; the newest if absent.
+        #[serde(default)]
+        to: Option<String>,
+        /// Entries to pass over: `next` of the page before.
+        #[serde(default)]
+        offset: u64,
+        /// Entries to show; 1,000 if absent, at most 10,000.
+        #[serde(default)]
+        limit: Option<u64>,
+    },
+    /// Shows the beginning of a file. Only the pieces that are needed are fetched.
+    Preview {
+        /// Which kind.
+        kind: ItemKind,
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        item: String,
+        /// Number or id; the newest if absent.
+        version: Option<String>,
+        /// The file's path in the version, as `ItemFiles` shows it.
+        file: String,
+        /// Rows or lines; 200 if absent, at most 1,000.
+        #[serde(default)]
+        rows: Option<u32>,
+        /// Where to go on: `next_offset` of the page before.
+        #[serde(default)]
+        offset: Option<u64>,
     },
     /// Downloads a version.
     Download {
@@ -516,6 +596,7 @@ impl Command {
         matches!(
             self,
             Self::Upload { .. }
+                | Self::UploadPlan { .. }
                 | Self::Download { .. }
                 | Self::KitNew { .. }
                 | Self::KeyChange { kit: Some(_), .. }
@@ -524,4 +605,9 @@ impl Command {
                 | Self::SecretExport { .. }
         )
     }
+}
+
+/// The value of a field that older shells don't send.
+fn yes() -> bool {
+    true
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod generate;
 mod import_file;
 mod kit_pdf;
+mod preview;
 mod request;
 mod run;
 mod secret_types;

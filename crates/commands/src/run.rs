@@ -1,11 +1,13 @@
 //! One function for each verb, by what it is about.
 
 mod account;
+mod browse;
 mod item;
 mod project;
 mod relocate;
 mod secret;
 mod secret_sets;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -36,6 +38,12 @@ pub(crate) async fn run(
         | Command::DeviceList
         | Command::DeviceRemove { .. } => account::run(app, command, &*progress).await,
         Command::RelocationPlan | Command::Relocate { .. } => relocate::run(app, command, progress, cancel).await,
+        Command::ItemFiles { .. } | Command::ItemChanges { .. } | Command::Preview { .. } => {
+            browse::run(app, command, progress, cancel).await
+        }
+        Command::UploadPlan { .. } | Command::UploadsPending | Command::UploadAbandon { .. } => {
+            uploads::run(app, command, cancel).await
+        }
         Command::Upload { .. }
         | Command::ItemList { .. }
         | Command::ItemShow { .. }

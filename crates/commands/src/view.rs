@@ -287,6 +287,157 @@ views! {
         /// Their bytes.
         bytes: u64,
     }
+    /// A folder of a version, or all files below it.
+    FilesView {
+        /// Number of the version.
+        version: usize,
+        /// Files in the whole version.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// The folder; empty for the top one.
+        under: String,
+        /// Files in and below it.
+        folder_files: u64,
+        /// Their bytes.
+        folder_bytes: u64,
+        /// What stands in it, folders first: one page.
+        entries: Vec<FileView>,
+        /// How many entries there are in all.
+        total: u64,
+        /// Where the next page begins.
+        next: Option<u64>,
+    }
+    /// A file, a folder or a link of a version.
+    FileView {
+        /// The last part of its path; the whole path in a flat list.
+        name: String,
+        /// Its path.
+        path: String,
+        /// `file`, `folder` or `link`.
+        r#type: String,
+        /// Its bytes; of a folder, those of all files below.
+        bytes: u64,
+        /// Of a folder: files below, however deep.
+        files: u64,
+        /// Last change, milliseconds since 1970-01-01 UTC.
+        modified_ms: Option<i64>,
+        /// Permission bits, as a number (0o644 is 420).
+        mode: Option<u32>,
+        /// Where a link points.
+        target: Option<String>,
+    }
+    /// What changed between two versions.
+    ChangesView {
+        /// Number of the earlier version.
+        from: usize,
+        /// Number of the later one.
+        to: usize,
+        /// Paths that are new.
+        added: u64,
+        /// Paths that are gone.
+        removed: u64,
+        /// Files with other content (or other permissions: see the entries).
+        changed: u64,
+        /// Files under another path.
+        renamed: u64,
+        /// Files that are as they were.
+        unchanged: u64,
+        /// Bytes of the earlier version.
+        bytes_before: u64,
+        /// Bytes of the later one.
+        bytes: u64,
+        /// What changed, by path: one page.
+        entries: Vec<ChangeView>,
+        /// How many entries there are in all.
+        total: u64,
+        /// Where the next page begins.
+        next: Option<u64>,
+    }
+    /// Something that changed.
+    ChangeView {
+        /// `added`, `removed`, `content`, `permissions` or `renamed`.
+        change: String,
+        /// Its path; of what was removed, the earlier one.
+        path: String,
+        /// The earlier path of what was renamed.
+        was: Option<String>,
+        /// `file`, `folder` (only empty ones count) or `link`.
+        r#type: String,
+        /// Its bytes before.
+        bytes_before: Option<u64>,
+        /// Its bytes now.
+        bytes: Option<u64>,
+    }
+    /// The beginning of a file.
+    PreviewView {
+        /// Its path.
+        file: String,
+        /// Number of the version.
+        version: usize,
+        /// What is shown.
+        #[serde(flatten)]
+        view: holdfast_preview::View,
+    }
+    /// What an upload would take along.
+    PlanView {
+        /// Files.
+        files: u64,
+        /// Folders.
+        folders: u64,
+        /// Links, which stay links.
+        links: u64,
+        /// Bytes of the files.
+        bytes: u64,
+        /// The largest file.
+        largest: Option<SizedView>,
+        /// What would be left out, by path: the first 1,000.
+        skipped: Vec<SkippedView>,
+        /// How much would be left out in all.
+        skipped_total: u64,
+        /// Files that a `.gitignore` names and that are taken along all the same: the first 1,000.
+        ignored: Vec<String>,
+        /// How many these are in all.
+        ignored_total: u64,
+        /// Their bytes.
+        ignored_bytes: u64,
+    }
+    /// A path and its size.
+    SizedView {
+        /// The path.
+        path: String,
+        /// Bytes.
+        bytes: u64,
+    }
+    /// An upload that was begun and is not finished.
+    PendingView {
+        /// Its id: the version it would make.
+        version: String,
+        /// The project's id.
+        project: String,
+        /// The project's name, where it is known.
+        project_name: Option<String>,
+        /// The id of the item that it makes or adds to.
+        item: String,
+        /// What kind.
+        kind: ItemKind,
+        /// The item's name.
+        name: String,
+        /// What is to be said about the version.
+        note: String,
+        /// Files and folders, as they were named; give the same to go on.
+        paths: Vec<String>,
+        /// Whether hidden files are taken along; give the same to go on.
+        include_hidden: bool,
+        /// When it was begun, milliseconds since 1970-01-01 UTC.
+        begun_ms: Option<u64>,
+        /// Files that were read to their end.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Bytes that the server has, padding included.
+        bytes_sent: u64,
+    }
     /// A secret in short.
     SecretView {
         /// Its id.

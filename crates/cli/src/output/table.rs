@@ -29,6 +29,11 @@ impl Table {
     }
 }
 
+/// Rows of cells as they are: they are clean already.
+pub(super) fn lay_out_cells(rows: &[Vec<String>]) -> String {
+    lay_out(rows)
+}
+
 /// What belongs to one thing, one line each: a word and its value. Empty values are left out.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let rows: Vec<Vec<String>> = facts

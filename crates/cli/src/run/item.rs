@@ -5,7 +5,7 @@ use holdfast_commands::view::IdView;
 use holdfast_protocol::item::ItemKind;
 
 use super::job::Job;
-use crate::args::{ItemName, ItemVerb};
+use crate::args::{ItemName, ItemVerb, UploadVerb};
 use crate::failure::{Failure, Result};
 use crate::output::{self, clean, kind_word, say, tell};
 use crate::place::absolute;
@@ -17,8 +17,15 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
             paths,
             name,
             note,
+            skip_hidden,
+            dry_run,
         } => {
             let paths = paths.into_iter().map(absolute).collect::<Result<_>>()?;
+            let include_hidden = !skip_hidden;
+            if dry_run {
+                let command = Command::UploadPlan { paths, include_hidden };
+                return Ok(Job::new(command, tell(output::plan)));
+            }
             Job::new(
                 Command::Upload {
                     kind,
@@ -26,6 +33,7 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
                     name,
                     note,
                     paths,
+                    include_hidden,
                 },
                 tell(output::uploaded),
             )
@@ -41,6 +49,70 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
         ItemVerb::Versions { name } => {
             let (project, item) = whole(name)?;
             Job::new(Command::ItemVersions { kind, project, item }, tell(output::versions))
+        }
+        ItemVerb::Files {
+            name,
+            under,
+            recursive,
+            offset,
+            limit,
+        } => {
+            let ItemName { project, item, version } = name;
+            Job::new(
+                Command::ItemFiles {
+                    kind,
+                    project,
+                    item,
+                    version,
+                    under,
+                    recursive,
+                    offset,
+                    limit: Some(limit),
+                },
+                tell(output::files),
+            )
+        }
+        ItemVerb::Changes {
+            name,
+            from,
+            to,
+            offset,
+            limit,
+        } => {
+            let (project, item) = whole(name)?;
+            Job::new(
+                Command::ItemChanges {
+                    kind,
+                    project,
+                    item,
+                    from,
+                    to,
+                    offset,
+                    limit: Some(limit),
+                },
+                tell(output::changes),
+            )
+        }
+        ItemVerb::Preview {
+            name,
+            file,
+            rows,
+            offset,
+        } => {
+            let ItemName { project, item, version } = name;
+            let width = output::terminal_width();
+            Job::new(
+                Command::Preview {
+                    kind,
+                    project,
+                    item,
+                    version,
+                    file,
+                    rows,
+                    offset,
+                },
+                tell(move |view| output::preview(&view, width)),
+            )
         }
         ItemVerb::Download { name, to } => {
             let ItemName { project, item, version } = name;
@@ -80,6 +152,17 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
             Job::new(Command::ItemRestore { kind, project, item }, say(text))
         }
     })
+}
+
+/// About uploads that are not finished.
+pub(super) fn unfinished(verb: UploadVerb) -> Job {
+    match verb {
+        UploadVerb::List => Job::new(Command::UploadsPending, tell(output::pending)),
+        UploadVerb::Abandon { version } => Job::new(
+            Command::UploadAbandon { version },
+            say("It is given up. What the server had of it is gone.".into()),
+        ),
+    }
 }
 
 /// Verbs about the whole thing take no version.

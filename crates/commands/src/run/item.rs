@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_engine::ports::Progress;
-use holdfast_engine::transfer::Skipped;
+use holdfast_engine::transfer::{Reason, Skipped};
 use holdfast_engine::{Error, Result, Session, UploadRequest, find_item, find_version};
 use holdfast_protocol::item::{Content, Item, ItemKind, Version};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(super) async fn run(
             name,
             note,
             paths,
+            include_hidden,
         } => {
             if !kind.holds_files() {
                 return Err(Error::Invalid("this kind of item holds no files".into()));
@@ -39,10 +40,13 @@ pub(super) async fn run(
                 note,
                 sources: paths,
                 spool: app.spool(),
+                include_hidden,
             };
             let space = view.space.authority().space();
             let uploaded = session.upload(space, request, &progress, &cancel).await?;
             let report = uploaded.report;
+            // What was to be left out is not missing.
+            let is_part = report.skipped.iter().any(|skipped| skipped.reason != Reason::Hidden);
             let view = UploadView {
                 id: uploaded.item.to_string(),
                 version: uploaded.number,
@@ -53,7 +57,7 @@ pub(super) async fn run(
                 bytes_reused: report.bytes_reused,
                 skipped: skipped(report.skipped),
             };
-            ended(partial_if(!view.skipped.is_empty()), &view)
+            ended(partial_if(is_part), &view)
         }
         Command::Download {
             kind,
@@ -153,7 +157,7 @@ fn partial_if(left_out: bool) -> Ending {
     if left_out { Ending::Partial } else { Ending::Done }
 }
 
-fn skipped(skipped: Vec<Skipped>) -> Vec<SkippedView> {
+pub(super) fn skipped(skipped: Vec<Skipped>) -> Vec<SkippedView> {
     skipped
         .into_iter()
         .map(|left| SkippedView {
