@@ -188,6 +188,7 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
             name,
             note,
             pick,
+            include_hidden,
         } => {
             let command = Command::Upload {
                 kind,
@@ -195,6 +196,7 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
                 name: name.clone(),
                 note,
                 paths: desk.picks.get(pick)?,
+                include_hidden,
             };
             (false, None, project, kind, name, command)
         }

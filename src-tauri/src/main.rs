@@ -5,5 +5,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Other people's files are decoded by this program, started anew and confined.
+    if let Some(ended) = holdfast_preview::worker_main() {
+        return ended;
+    }
     holdfast_app::main()
 }

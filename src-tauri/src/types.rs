@@ -216,6 +216,8 @@ pub enum JobRequest {
         note: String,
         /// Files that were picked or dropped.
         pick: u32,
+        /// Whether names that begin with a dot are taken along.
+        include_hidden: bool,
     },
     /// A version's files are written into a folder.
     Download {

@@ -41,6 +41,7 @@ async fn an_item_that_was_removed_meanwhile_is_begun_anew() {
         name: "d".into(),
         note: String::new(),
         paths: vec![source.clone()],
+        include_hidden: true,
     };
     let first: UploadView = ana.ask(upload()).await;
     std::fs::write(source.join("b"), "two").expect("a file");

@@ -157,6 +157,7 @@ impl Scene {
                 name: name.into(),
                 note: String::new(),
                 sources: vec![files.clone()],
+                include_hidden: true,
                 spool: old.spool("ana"),
             };
             let (progress, cancel) = quiet();

@@ -2,8 +2,8 @@
 
 mod clean;
 mod contacts;
-mod ops;
 mod files;
+mod ops;
 mod people;
 mod preview;
 mod progress;
@@ -25,8 +25,8 @@ use crate::failure::Failure;
 
 pub(crate) use clean::clean;
 pub(crate) use contacts::*;
-pub(crate) use ops::*;
 pub(crate) use files::*;
+pub(crate) use ops::*;
 pub(crate) use people::*;
 pub(crate) use preview::*;
 pub(crate) use progress::Bars;

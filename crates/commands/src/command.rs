@@ -284,6 +284,7 @@ pub enum Command {
         paths: Vec<PathBuf>,
         /// Whether names that begin with a dot are taken along.
         #[serde(default = "yes")]
+        #[ts(optional, as = "Option<bool>")]
         include_hidden: bool,
     },
     /// Says what an upload would take along, without reading any content. Needs no server.
@@ -292,6 +293,7 @@ pub enum Command {
         paths: Vec<PathBuf>,
         /// Whether names that begin with a dot are taken along.
         #[serde(default = "yes")]
+        #[ts(optional, as = "Option<bool>")]
         include_hidden: bool,
     },
     /// Lists uploads that were begun on this device and are not finished. Uploading the same again goes on with one.
@@ -335,6 +337,7 @@ pub enum Command {
     /// Lists the files of a version, a folder at a time. Content is not fetched.
     ItemFiles {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -344,20 +347,25 @@ pub enum Command {
         version: Option<String>,
         /// The folder; the top one if absent.
         #[serde(default)]
+        #[ts(optional)]
         under: Option<String>,
         /// All files below it in one list, instead of what stands in it.
         #[serde(default)]
+        #[ts(optional, as = "Option<bool>")]
         recursive: bool,
         /// Entries to pass over: `next` of the page before.
         #[serde(default)]
+        #[ts(optional, as = "Option<u64>")]
         offset: u64,
         /// Entries to show; 1,000 if absent, at most 10,000.
         #[serde(default)]
+        #[ts(optional)]
         limit: Option<u64>,
     },
     /// Says what changed between two versions. Content is not fetched.
     ItemChanges {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -367,17 +375,21 @@ pub enum Command {
         from: String,
         /// The later one, by number or id; the newest if absent.
         #[serde(default)]
+        #[ts(optional)]
         to: Option<String>,
         /// Entries to pass over: `next` of the page before.
         #[serde(default)]
+        #[ts(optional, as = "Option<u64>")]
         offset: u64,
         /// Entries to show; 1,000 if absent, at most 10,000.
         #[serde(default)]
+        #[ts(optional)]
         limit: Option<u64>,
     },
     /// Shows the beginning of a file. Only the pieces that are needed are fetched.
     Preview {
         /// Which kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// Name or id of the project.
         project: String,
@@ -389,9 +401,11 @@ pub enum Command {
         file: String,
         /// Rows or lines; 200 if absent, at most 1,000.
         #[serde(default)]
+        #[ts(optional)]
         rows: Option<u32>,
         /// Where to go on: `next_offset` of the page before.
         #[serde(default)]
+        #[ts(optional)]
         offset: Option<u64>,
     },
     /// Downloads a version.

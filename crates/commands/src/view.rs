@@ -377,6 +377,7 @@ views! {
         version: usize,
         /// What is shown.
         #[serde(flatten)]
+        #[ts(flatten)]
         view: holdfast_preview::View,
     }
     /// What an upload would take along.
@@ -420,6 +421,7 @@ views! {
         /// The id of the item that it makes or adds to.
         item: String,
         /// What kind.
+        #[ts(as = "types::ItemKind")]
         kind: ItemKind,
         /// The item's name.
         name: String,

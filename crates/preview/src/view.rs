@@ -1,9 +1,11 @@
 //! What comes out: one shape for all kinds of files. It is what `--json` prints and what the window gets.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// The beginning of a file, or what comes after an offset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewShown")]
 pub struct View {
     /// What is shown.
     #[serde(flatten)]
@@ -23,8 +25,9 @@ pub struct View {
 }
 
 /// What is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[ts(rename = "PreviewKind")]
 pub enum Shown {
     /// Rows and columns.
     Table(Table),
@@ -37,7 +40,8 @@ pub enum Shown {
 }
 
 /// Rows and columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewTable")]
 pub struct Table {
     /// Columns, from the left.
     pub columns: Vec<Column>,
@@ -58,7 +62,8 @@ pub struct Table {
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewColumn")]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -71,8 +76,9 @@ pub struct Column {
 }
 
 /// What the cells of a column are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
+#[ts(rename = "PreviewColumnType")]
 pub enum ColumnType {
     /// No cell has a value.
     Empty,
@@ -99,7 +105,8 @@ pub enum ColumnType {
 }
 
 /// A cell that is shown in part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewCutCell")]
 pub struct CutCell {
     /// Row among those shown, from 0.
     pub row: u32,
@@ -110,7 +117,8 @@ pub struct CutCell {
 }
 
 /// Lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewText")]
 pub struct Text {
     /// The lines, with line feeds in between.
     pub text: String,
@@ -123,7 +131,8 @@ pub struct Text {
 }
 
 /// A picture.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewImage")]
 pub struct Image {
     /// Pixels from left to right, as it is shown.
     pub width: u32,
@@ -139,7 +148,8 @@ pub struct Image {
 }
 
 /// A file without readable content.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(rename = "PreviewBinary")]
 pub struct Binary {
     /// The first bytes: offset, sixteen bytes in hexadecimal, and as characters.
     pub hex: String,
@@ -148,8 +158,9 @@ pub struct Binary {
 }
 
 /// What people should know about what they see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
+#[ts(rename = "PreviewNote")]
 pub enum Note {
     /// Long cells are shown in part.
     CellsCut,

@@ -103,12 +103,7 @@ pub(super) async fn take_secret(desk: State<'_, Arc<Desk>>, project: String, sec
     Ok(moved.id)
 }
 
-async fn detail(
-    desk: &Desk,
-    project: Option<String>,
-    name: String,
-    version: Option<String>,
-) -> Result<SecretDetail> {
+async fn detail(desk: &Desk, project: Option<String>, name: String, version: Option<String>) -> Result<SecretDetail> {
     let show = Command::SecretShow {
         project,
         name,

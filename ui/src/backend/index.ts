@@ -112,7 +112,7 @@ export const rust = {
   makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
     ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),
   newKit: () => call<string | null>("new_kit"),
-  changeKey: (form: KeyChangeForm) => call<void>("change_key", { form }),
+  changeKey: (form: KeyChangeForm) => call<boolean>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),

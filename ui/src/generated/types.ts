@@ -142,7 +142,7 @@ handle: string,
 /**
  * What was told.
  */
-words: string, } | { "verb": "key-change", 
+words: string, } | { "verb": "people-list" } | { "verb": "key-change", 
 /**
  * The new Master Key.
  */
@@ -238,7 +238,31 @@ address: string,
 /**
  * As what.
  */
-role: Role, } | { "verb": "invitation-accept", 
+role: Role, } | { "verb": "project-role", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * Who.
+ */
+handle: string, 
+/**
+ * As what from now on.
+ */
+role: Role, } | { "verb": "invitation-list", 
+/**
+ * Name or id.
+ */
+project: string, } | { "verb": "invitation-withdraw", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * Its id, or the handle that was invited.
+ */
+invitation: string, } | { "verb": "invitation-accept", 
 /**
  * Its text.
  */
@@ -282,7 +306,23 @@ note: string,
 /**
  * Files and folders.
  */
-paths: Array<string>, } | { "verb": "item-list", 
+paths: Array<string>, 
+/**
+ * Whether names that begin with a dot are taken along.
+ */
+include_hidden?: boolean, } | { "verb": "upload-plan", 
+/**
+ * Files and folders.
+ */
+paths: Array<string>, 
+/**
+ * Whether names that begin with a dot are taken along.
+ */
+include_hidden?: boolean, } | { "verb": "uploads-pending" } | { "verb": "upload-abandon", 
+/**
+ * The version it would make, by id.
+ */
+version: string, } | { "verb": "item-list", 
 /**
  * Which kind.
  */
@@ -290,7 +330,11 @@ kind: ItemKind,
 /**
  * Name or id of the project.
  */
-project: string, } | { "verb": "item-show", 
+project: string, 
+/**
+ * What is in the trash, instead of what is not.
+ */
+trashed?: boolean, } | { "verb": "item-show", 
 /**
  * Which kind.
  */
@@ -314,7 +358,95 @@ project: string,
 /**
  * Name or id.
  */
-item: string, } | { "verb": "download", 
+item: string, } | { "verb": "item-files", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * Number or id; the newest if absent.
+ */
+version: string | null, 
+/**
+ * The folder; the top one if absent.
+ */
+under?: string, 
+/**
+ * All files below it in one list, instead of what stands in it.
+ */
+recursive?: boolean, 
+/**
+ * Entries to pass over: `next` of the page before.
+ */
+offset?: number, 
+/**
+ * Entries to show; 1,000 if absent, at most 10,000.
+ */
+limit?: number, } | { "verb": "item-changes", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * The earlier version, by number or id.
+ */
+from: string, 
+/**
+ * The later one, by number or id; the newest if absent.
+ */
+to?: string, 
+/**
+ * Entries to pass over: `next` of the page before.
+ */
+offset?: number, 
+/**
+ * Entries to show; 1,000 if absent, at most 10,000.
+ */
+limit?: number, } | { "verb": "preview", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * Number or id; the newest if absent.
+ */
+version: string | null, 
+/**
+ * The file's path in the version, as `ItemFiles` shows it.
+ */
+file: string, 
+/**
+ * Rows or lines; 200 if absent, at most 1,000.
+ */
+rows?: number, 
+/**
+ * Where to go on: `next_offset` of the page before.
+ */
+offset?: number, } | { "verb": "download", 
 /**
  * Which kind.
  */
@@ -776,6 +908,10 @@ expires_ms: number, };
 
 export type WaitingView = { 
 /**
+ * The invitation's id.
+ */
+id: string, 
+/**
  * The handle.
  */
 handle: string, 
@@ -787,6 +923,437 @@ role: Role,
  * When the invitation ends.
  */
 expires_ms: number, };
+
+export type FilesView = { 
+/**
+ * Number of the version.
+ */
+version: number, 
+/**
+ * Files in the whole version.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * The folder; empty for the top one.
+ */
+under: string, 
+/**
+ * Files in and below it.
+ */
+folder_files: number, 
+/**
+ * Their bytes.
+ */
+folder_bytes: number, 
+/**
+ * What stands in it, folders first: one page.
+ */
+entries: Array<FileView>, 
+/**
+ * How many entries there are in all.
+ */
+total: number, 
+/**
+ * Where the next page begins.
+ */
+next: number | null, };
+
+export type FileView = { 
+/**
+ * The last part of its path; the whole path in a flat list.
+ */
+name: string, 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * `file`, `folder` or `link`.
+ */
+type: string, 
+/**
+ * Its bytes; of a folder, those of all files below.
+ */
+bytes: number, 
+/**
+ * Of a folder: files below, however deep.
+ */
+files: number, 
+/**
+ * Last change, milliseconds since 1970-01-01 UTC.
+ */
+modified_ms: number | null, 
+/**
+ * Permission bits, as a number (0o644 is 420).
+ */
+mode: number | null, 
+/**
+ * Where a link points.
+ */
+target: string | null, };
+
+export type ChangesView = { 
+/**
+ * Number of the earlier version.
+ */
+from: number, 
+/**
+ * Number of the later one.
+ */
+to: number, 
+/**
+ * Paths that are new.
+ */
+added: number, 
+/**
+ * Paths that are gone.
+ */
+removed: number, 
+/**
+ * Files with other content (or other permissions: see the entries).
+ */
+changed: number, 
+/**
+ * Files under another path.
+ */
+renamed: number, 
+/**
+ * Files that are as they were.
+ */
+unchanged: number, 
+/**
+ * Bytes of the earlier version.
+ */
+bytes_before: number, 
+/**
+ * Bytes of the later one.
+ */
+bytes: number, 
+/**
+ * What changed, by path: one page.
+ */
+entries: Array<ChangeView>, 
+/**
+ * How many entries there are in all.
+ */
+total: number, 
+/**
+ * Where the next page begins.
+ */
+next: number | null, };
+
+export type ChangeView = { 
+/**
+ * `added`, `removed`, `content`, `permissions` or `renamed`.
+ */
+change: string, 
+/**
+ * Its path; of what was removed, the earlier one.
+ */
+path: string, 
+/**
+ * The earlier path of what was renamed.
+ */
+was: string | null, 
+/**
+ * `file`, `folder` (only empty ones count) or `link`.
+ */
+type: string, 
+/**
+ * Its bytes before.
+ */
+bytes_before: number | null, 
+/**
+ * Its bytes now.
+ */
+bytes: number | null, };
+
+export type PreviewColumn = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What its cells are, as far as they were read; of Parquet, as the schema says.
+ */
+type: PreviewColumnType, 
+/**
+ * Of Parquet, the type in the schema's own words.
+ */
+declared: string | null, 
+/**
+ * Cells without a value among those shown.
+ */
+nulls: number, };
+
+export type PreviewColumnType = "empty" | "boolean" | "integer" | "number" | "date" | "date-time" | "time" | "text" | "binary" | "nested" | "mixed";
+
+export type PreviewCutCell = { 
+/**
+ * Row among those shown, from 0.
+ */
+row: number, 
+/**
+ * Column, from 0.
+ */
+column: number, 
+/**
+ * Bytes of the whole cell, as far as it was read.
+ */
+bytes: number, };
+
+export type PreviewTable = { 
+/**
+ * Columns, from the left.
+ */
+columns: Array<PreviewColumn>, 
+/**
+ * How many columns the file has, as far as it was read; more than `columns` when some are left out.
+ */
+columns_total: number, 
+/**
+ * One cell for each column; `null` where there is no value.
+ */
+rows: Array<Array<string | null>>, 
+/**
+ * Cells that are shown in part. Each ends with an ellipsis.
+ */
+cut: Array<PreviewCutCell>, 
+/**
+ * How many rows the file has, where that is known.
+ */
+rows_total: number | null, 
+/**
+ * Of text tables, what parts cells: `,`, `;`, a tab or `|`.
+ */
+delimiter: string | null, 
+/**
+ * Of text tables, whether the first line holds names. Else columns are called by number.
+ */
+header: boolean | null, 
+/**
+ * Of text tables, the encoding.
+ */
+encoding: string | null, };
+
+export type PreviewText = { 
+/**
+ * The lines, with line feeds in between.
+ */
+text: string, 
+/**
+ * How many.
+ */
+lines: number, 
+/**
+ * `utf-8`, `utf-16le`, `utf-16be` or `latin-1`.
+ */
+encoding: string, 
+/**
+ * Whether line breaks and indents were put in to make it readable (JSON on one line).
+ */
+indented: boolean, };
+
+export type PreviewImage = { 
+/**
+ * Pixels from left to right, as it is shown.
+ */
+width: number, 
+/**
+ * Pixels from top to bottom.
+ */
+height: number, 
+/**
+ * A small PNG of it in base64, made anew from its pixels: nothing of the file itself is in it. Absent when the
+ * picture is too large to be opened, or damaged.
+ */
+thumbnail_png: string | null, 
+/**
+ * Size of the small one.
+ */
+thumbnail_width: number | null, 
+/**
+ * Size of the small one.
+ */
+thumbnail_height: number | null, };
+
+export type PreviewBinary = { 
+/**
+ * The first bytes: offset, sixteen bytes in hexadecimal, and as characters.
+ */
+hex: string, 
+/**
+ * What such a file usually is, in a few words.
+ */
+about: string | null, };
+
+export type PreviewNote = "cells-cut" | "columns-left-out" | "lines-cut" | "row-cut" | "lines-left-out" | "first-frame" | "too-large" | "not-decoded" | "too-far" | "runs-code";
+
+export type PreviewView = { 
+/**
+ * Its path.
+ */
+file: string, 
+/**
+ * Number of the version.
+ */
+version: number, 
+/**
+ * The format, as far as it is known: `csv`, `tsv`, `jsonl`, `json`, `parquet`, `text`, `png`, `zip`, `unknown`, ...
+ */
+format: string, 
+/**
+ * Whether the file holds more than is shown.
+ */
+truncated: boolean, 
+/**
+ * What to give as offset for what comes next; absent when nothing does, or when it can't be shown.
+ */
+next_offset: number | null, 
+/**
+ * Bytes of the file that were read.
+ */
+bytes_read: number, 
+/**
+ * Bytes of the file.
+ */
+file_bytes: number, 
+/**
+ * What people should know about what they see.
+ */
+notes: Array<PreviewNote>, } & ({ "kind": "table" } & PreviewTable | { "kind": "text" } & PreviewText | { "kind": "image" } & PreviewImage | { "kind": "binary" } & PreviewBinary);
+
+export type PlanView = { 
+/**
+ * Files.
+ */
+files: number, 
+/**
+ * Folders.
+ */
+folders: number, 
+/**
+ * Links, which stay links.
+ */
+links: number, 
+/**
+ * Bytes of the files.
+ */
+bytes: number, 
+/**
+ * The largest file.
+ */
+largest: SizedView | null, 
+/**
+ * What would be left out, by path: the first 1,000.
+ */
+skipped: Array<SkippedView>, 
+/**
+ * How much would be left out in all.
+ */
+skipped_total: number, 
+/**
+ * Files that a `.gitignore` names and that are taken along all the same: the first 1,000.
+ */
+ignored: Array<string>, 
+/**
+ * How many these are in all.
+ */
+ignored_total: number, 
+/**
+ * Their bytes.
+ */
+ignored_bytes: number, };
+
+export type SizedView = { 
+/**
+ * The path.
+ */
+path: string, 
+/**
+ * Bytes.
+ */
+bytes: number, };
+
+export type PendingView = { 
+/**
+ * Its id: the version it would make.
+ */
+version: string, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The project's name, where it is known.
+ */
+project_name: string | null, 
+/**
+ * The id of the item that it makes or adds to.
+ */
+item: string, 
+/**
+ * What kind.
+ */
+kind: ItemKind, 
+/**
+ * The item's name.
+ */
+name: string, 
+/**
+ * What is to be said about the version.
+ */
+note: string, 
+/**
+ * Files and folders, as they were named; give the same to go on.
+ */
+paths: Array<string>, 
+/**
+ * Whether hidden files are taken along; give the same to go on.
+ */
+include_hidden: boolean, 
+/**
+ * When it was begun, milliseconds since 1970-01-01 UTC.
+ */
+begun_ms: number | null, 
+/**
+ * Files that were read to their end.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Bytes that the server has, padding included.
+ */
+bytes_sent: number, };
+
+export type PersonView = { 
+/**
+ * Who.
+ */
+handle: string, 
+/**
+ * How sure this user is of the keys.
+ */
+checked: PinState, 
+/**
+ * Since when that is so, milliseconds since 1970-01-01 UTC.
+ */
+since_ms: number, 
+/**
+ * The six words.
+ */
+words: string, 
+/**
+ * Names of the projects that both are in.
+ */
+projects: Array<string>, };
 
 export type RemovedView = { 
 /**
@@ -1552,7 +2119,7 @@ address: string,
  */
 built_in: boolean, };
 
-export type Entered = "signed-up" | "recovered" | "key-changed";
+export type Entered = "signed-up" | "signed-in" | "recovered" | "key-changed";
 
 export type Look = { 
 /**
@@ -1579,6 +2146,10 @@ kit_due: boolean,
  * What went just before; absent in everyday life.
  */
 entered: Entered | null, 
+/**
+ * Where the Recovery Kit of the new keys was written, after a key change.
+ */
+new_kit: string | null, 
 /**
  * Whether this computer tells when it sleeps or its screen locks.
  */
@@ -1686,6 +2257,10 @@ phrase: string, };
 
 export type KeyChangeForm = { 
 /**
+ * A number that no other form has: a page that ends before it was answered may ask twice.
+ */
+turn: number, 
+/**
  * The own phrase; the generated one if absent.
  */
 phrase: string | null, 
@@ -1752,7 +2327,11 @@ note: string,
 /**
  * Files that were picked or dropped.
  */
-pick: number, } | { "job": "download", 
+pick: number, 
+/**
+ * Whether names that begin with a dot are taken along.
+ */
+include_hidden: boolean, } | { "job": "download", 
 /**
  * The project's id.
  */
@@ -1871,6 +2450,7 @@ export type Answers = {
   "whoami": WhoamiView,
   "words": WordsView,
   "verify": WordsView,
+  "people-list": Array<PersonView>,
   "key-change": KeyChangeView,
   "kit-new": KitView,
   "kit-test": DoneView,
@@ -1887,12 +2467,21 @@ export type Answers = {
   "project-purge": PurgedView,
   "project-share": ShareView,
   "project-invite": InvitationView,
+  "project-role": MemberView,
+  "invitation-list": Array<WaitingView>,
+  "invitation-withdraw": DoneView,
   "invitation-accept": IdView,
   "project-members": Array<MemberView>,
   "project-remove": RemovedView,
   "project-leave": DoneView,
   "project-activity": Array<ActivityView>,
   "upload": UploadView,
+  "upload-plan": PlanView,
+  "uploads-pending": Array<PendingView>,
+  "upload-abandon": DoneView,
+  "item-files": FilesView,
+  "item-changes": ChangesView,
+  "preview": PreviewView,
   "item-list": Array<ItemView>,
   "item-show": ItemView,
   "item-versions": Array<VersionView>,
@@ -1921,319 +2510,319 @@ export type Answers = {
 export const SECRET_TYPES: readonly { type: SecretType; fields: readonly Omit<FieldTypeView, "label">[] }[] =
   [
   {
+    "type": "git",
     "fields": [
       {
-        "example": "github.com",
-        "hidden": false,
-        "main": true,
-        "multiline": false,
         "name": "host",
-        "password": false
-      },
-      {
-        "example": "ana",
         "hidden": false,
-        "main": true,
         "multiline": false,
-        "name": "username",
-        "password": false
+        "password": false,
+        "main": true,
+        "example": "github.com"
       },
       {
-        "example": "ghp_16C7e42F292c6912E7",
-        "hidden": true,
-        "main": true,
+        "name": "username",
+        "hidden": false,
         "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "ana"
+      },
+      {
         "name": "token",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "ghp_16C7e42F292c6912E7"
       },
       {
-        "example": "Recovery codes, the answer to the question",
-        "hidden": true,
-        "main": false,
-        "multiline": true,
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "git"
+    ]
   },
   {
+    "type": "aws",
     "fields": [
       {
-        "example": "AKIAIOSFODNN7EXAMPLE",
-        "hidden": true,
-        "main": true,
-        "multiline": false,
         "name": "access_key_id",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "AKIAIOSFODNN7EXAMPLE"
       },
       {
-        "example": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "hidden": true,
-        "main": true,
-        "multiline": false,
         "name": "secret_access_key",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
       },
       {
-        "example": "eu-central-1",
-        "hidden": false,
-        "main": true,
-        "multiline": false,
         "name": "region",
-        "password": false
+        "hidden": false,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "eu-central-1"
       },
       {
-        "example": "FwoGZXIvYXdzEBYaD",
-        "hidden": true,
-        "main": false,
-        "multiline": false,
         "name": "session_token",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": false,
+        "example": "FwoGZXIvYXdzEBYaD"
       },
       {
-        "example": "Recovery codes, the answer to the question",
-        "hidden": true,
-        "main": false,
-        "multiline": true,
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "aws"
+    ]
   },
   {
+    "type": "credentials",
     "fields": [
       {
-        "example": "ana",
-        "hidden": false,
-        "main": true,
-        "multiline": false,
         "name": "username",
-        "password": false
-      },
-      {
-        "example": "correct horse battery staple",
-        "hidden": true,
-        "main": true,
-        "multiline": false,
-        "name": "password",
-        "password": true
-      },
-      {
-        "example": "https://example.org/login",
         "hidden": false,
-        "main": false,
         "multiline": false,
-        "name": "url",
-        "password": false
+        "password": false,
+        "main": true,
+        "example": "ana"
       },
       {
-        "example": "otpauth://totp/Example:ana?secret=JBSWY3DPEHPK3PXP",
+        "name": "password",
         "hidden": true,
-        "main": false,
         "multiline": false,
+        "password": true,
+        "main": true,
+        "example": "correct horse battery staple"
+      },
+      {
+        "name": "url",
+        "hidden": false,
+        "multiline": false,
+        "password": false,
+        "main": false,
+        "example": "https://example.org/login"
+      },
+      {
         "name": "totp",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": false,
+        "example": "otpauth://totp/Example:ana?secret=JBSWY3DPEHPK3PXP"
       },
       {
-        "example": "Recovery codes, the answer to the question",
-        "hidden": true,
-        "main": false,
-        "multiline": true,
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "credentials"
+    ]
   },
   {
+    "type": "api-key",
     "fields": [
       {
-        "example": "sk-4f0c2d9e",
-        "hidden": true,
-        "main": true,
-        "multiline": false,
         "name": "key",
-        "password": false
-      },
-      {
-        "example": "api.example.org",
-        "hidden": false,
-        "main": false,
-        "multiline": false,
-        "name": "host",
-        "password": false
-      },
-      {
-        "example": "Recovery codes, the answer to the question",
         "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "sk-4f0c2d9e"
+      },
+      {
+        "name": "host",
+        "hidden": false,
+        "multiline": false,
+        "password": false,
         "main": false,
-        "multiline": true,
+        "example": "api.example.org"
+      },
+      {
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "api-key"
+    ]
   },
   {
+    "type": "ssh",
     "fields": [
       {
-        "example": "-----BEGIN OPENSSH PRIVATE KEY-----",
-        "hidden": true,
-        "main": true,
-        "multiline": true,
         "name": "private_key",
-        "password": false
-      },
-      {
-        "example": "correct horse battery staple",
         "hidden": true,
-        "main": false,
-        "multiline": false,
-        "name": "passphrase",
-        "password": true
+        "multiline": true,
+        "password": false,
+        "main": true,
+        "example": "-----BEGIN OPENSSH PRIVATE KEY-----"
       },
       {
-        "example": "ssh-ed25519 AAAAC3Nz ana@laptop",
-        "hidden": false,
+        "name": "passphrase",
+        "hidden": true,
+        "multiline": false,
+        "password": true,
         "main": false,
-        "multiline": true,
+        "example": "correct horse battery staple"
+      },
+      {
         "name": "public_key",
-        "password": false
+        "hidden": false,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "ssh-ed25519 AAAAC3Nz ana@laptop"
       },
       {
-        "example": "SHA256:uNiVztksCsDhcc0u9e8BrWeR",
-        "hidden": false,
-        "main": false,
-        "multiline": false,
         "name": "fingerprint",
-        "password": false
+        "hidden": false,
+        "multiline": false,
+        "password": false,
+        "main": false,
+        "example": "SHA256:uNiVztksCsDhcc0u9e8BrWeR"
       },
       {
-        "example": "ana",
-        "hidden": false,
-        "main": false,
-        "multiline": false,
         "name": "username",
-        "password": false
-      },
-      {
-        "example": "build.example.org",
         "hidden": false,
-        "main": false,
         "multiline": false,
-        "name": "host",
-        "password": false
+        "password": false,
+        "main": false,
+        "example": "ana"
       },
       {
-        "example": "Recovery codes, the answer to the question",
-        "hidden": true,
+        "name": "host",
+        "hidden": false,
+        "multiline": false,
+        "password": false,
         "main": false,
-        "multiline": true,
+        "example": "build.example.org"
+      },
+      {
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "ssh"
+    ]
   },
   {
+    "type": "database",
     "fields": [
       {
-        "example": "postgres://ana:password@db.example.org/shop",
-        "hidden": true,
-        "main": true,
-        "multiline": false,
         "name": "url",
-        "password": false
+        "hidden": true,
+        "multiline": false,
+        "password": false,
+        "main": true,
+        "example": "postgres://ana:password@db.example.org/shop"
       },
       {
-        "example": "db.example.org",
-        "hidden": false,
-        "main": false,
-        "multiline": false,
         "name": "host",
-        "password": false
+        "hidden": false,
+        "multiline": false,
+        "password": false,
+        "main": false,
+        "example": "db.example.org"
       },
       {
-        "example": "ana",
-        "hidden": false,
-        "main": false,
-        "multiline": false,
         "name": "username",
-        "password": false
-      },
-      {
-        "example": "correct horse battery staple",
-        "hidden": true,
-        "main": false,
-        "multiline": false,
-        "name": "password",
-        "password": true
-      },
-      {
-        "example": "Recovery codes, the answer to the question",
-        "hidden": true,
-        "main": false,
-        "multiline": true,
-        "name": "notes",
-        "password": false
-      }
-    ],
-    "type": "database"
-  },
-  {
-    "fields": [
-      {
-        "example": "-----BEGIN CERTIFICATE-----",
         "hidden": false,
-        "main": true,
-        "multiline": true,
-        "name": "certificate",
-        "password": false
-      },
-      {
-        "example": "-----BEGIN PRIVATE KEY-----",
-        "hidden": true,
-        "main": true,
-        "multiline": true,
-        "name": "private_key",
-        "password": false
-      },
-      {
-        "example": "correct horse battery staple",
-        "hidden": true,
-        "main": false,
         "multiline": false,
-        "name": "passphrase",
-        "password": true
+        "password": false,
+        "main": false,
+        "example": "ana"
       },
       {
-        "example": "Recovery codes, the answer to the question",
+        "name": "password",
         "hidden": true,
+        "multiline": false,
+        "password": true,
         "main": false,
-        "multiline": true,
+        "example": "correct horse battery staple"
+      },
+      {
         "name": "notes",
-        "password": false
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "certificate"
+    ]
   },
   {
-    "fields": [],
-    "type": "env"
-  },
-  {
+    "type": "certificate",
     "fields": [
       {
-        "example": "The code of the safe is on the back of …",
-        "hidden": true,
-        "main": true,
+        "name": "certificate",
+        "hidden": false,
         "multiline": true,
-        "name": "text",
-        "password": false
+        "password": false,
+        "main": true,
+        "example": "-----BEGIN CERTIFICATE-----"
+      },
+      {
+        "name": "private_key",
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": true,
+        "example": "-----BEGIN PRIVATE KEY-----"
+      },
+      {
+        "name": "passphrase",
+        "hidden": true,
+        "multiline": false,
+        "password": true,
+        "main": false,
+        "example": "correct horse battery staple"
+      },
+      {
+        "name": "notes",
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": false,
+        "example": "Recovery codes, the answer to the question"
       }
-    ],
-    "type": "note"
+    ]
+  },
+  {
+    "type": "env",
+    "fields": []
+  },
+  {
+    "type": "note",
+    "fields": [
+      {
+        "name": "text",
+        "hidden": true,
+        "multiline": true,
+        "password": false,
+        "main": true,
+        "example": "The code of the safe is on the back of …"
+      }
+    ]
   }
 ];

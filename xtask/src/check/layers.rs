@@ -22,7 +22,10 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("holdfast-import", &["protocol", "crypto"]),
     // Other people's decoders: it knows no key and nothing of ours.
     ("holdfast-preview", &[]),
-    ("holdfast-commands", &["engine", "import", "preview", "protocol", "crypto"]),
+    (
+        "holdfast-commands",
+        &["engine", "import", "preview", "protocol", "crypto"],
+    ),
     ("holdfast-server", &["protocol", "crypto"]),
     ("holdfast-node", &["engine", "device", "protocol", "crypto"]),
     ("holdfast-bridge", &["engine", "protocol", "crypto"]),
@@ -34,7 +37,9 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ),
     (
         "holdfast-app",
-        &["agent", "commands", "preview", "device", "server", "engine", "protocol", "crypto"],
+        &[
+            "agent", "commands", "preview", "device", "server", "engine", "protocol", "crypto",
+        ],
     ),
     ("holdfast-testkit", &["*"]),
     ("holdfast-tests", &["*"]),
@@ -61,7 +66,12 @@ const STAY_OUT: [(&[&str], &[&str]); 5] = [
             "object_store",
             "fs4",
         ],
-        &["holdfast-crypto", "holdfast-protocol", "holdfast-import", "holdfast-preview"],
+        &[
+            "holdfast-crypto",
+            "holdfast-protocol",
+            "holdfast-import",
+            "holdfast-preview",
+        ],
     ),
     (
         // The engine speaks to the world through its ports.

@@ -56,9 +56,9 @@ describe("a new secret", () => {
 
 describe("an edit", () => {
   const git = () => draftsOf("git", detail("git", [
-      { name: "token", hidden: true },
-      { name: "x", hidden: true },
-      { name: "host", hidden: false, value: "a.org" },
+      { name: "token" },
+      { name: "x" },
+      { name: "host", value: "a.org" },
     ]));
 
   it("writes what changed and nothing else; hidden values are not there", () => {
@@ -90,8 +90,8 @@ describe("an edit", () => {
 
   it("may make a variable empty, rename none, and not take away all of them", () => {
     const drafts = draftsOf("env", detail("env", [
-      { name: "A", hidden: true },
-      { name: "B", hidden: true },
+      { name: "A" },
+      { name: "B" },
     ]));
     at(drafts, "A").state = "typed";
     drafts.push(variable("B", "2"));
