@@ -1,6 +1,7 @@
 //! The real window, driven as a person uses it: the program under Xvfb, its page through WebDriver, everything found by the
 //! words that are on the screen or read out.
 
+mod hands;
 mod screen;
 mod tools;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
+pub use hands::Hands;
 pub use screen::sheet;
 use tools::Driver;
 

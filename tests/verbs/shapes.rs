@@ -34,7 +34,7 @@ fn each_answer_has_its_keys() {
     let member = "checked checked_ms handle kind me role since_ms words";
     let item = "bytes changed_by changed_ms files id kind name trashed versions";
     let version = "author bytes created_ms files id note version";
-    let secret = "changed expires_ms id name type";
+    let secret = "changed expires_ms id name trashed_ms type";
     let in_order: [(&[&str], &str); 47] = [
         (&["status"], "alarms handle online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
@@ -69,7 +69,7 @@ fn each_answer_has_its_keys() {
         (&["project", "rename", "Scans", "Scans 2"], "id name"),
         (
             &["dataset", "upload", "Scans 2", &file, "--name", "d"],
-            "bytes bytes_sent chunks_reused files id skipped version",
+            "bytes bytes_reused bytes_sent chunks_reused files id skipped version",
         ),
         (&["dataset", "list", "Scans 2"], item),
         (&["dataset", "show", "Scans 2/d"], item),
@@ -92,7 +92,7 @@ fn each_answer_has_its_keys() {
         (&["secret", "list"], secret),
         (
             &["secret", "show", "s", "--in", "Scans 2"],
-            "fields note secret version",
+            "account fields host note number purpose secret version versions",
         ),
         (
             &["secret", "edit", "s", "--in", "Scans 2", "--field", &field],

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::process::{Exit, output_of, show_and_run};
-use crate::setup::{self, NPM};
+use crate::setup::{self, NPM, Need};
 use crate::workspace::{Metadata, root};
 
 /// What the page's tools ask for: Vite of Node, its lock file of npm.
@@ -26,23 +26,31 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// What of the system's packages brings Node; nothing where it is.
+    pub(crate) fn needs(meta: &Metadata) -> &'static [Need] {
+        if Self::found(meta).is_some() { &[] } else { &[NPM] }
+    }
+
+    /// On the PATH, or fetched before.
+    fn found(meta: &Metadata) -> Option<Self> {
+        let places = [None, Some(own_folder(meta))];
+        places.into_iter().map(|folder| Self { folder }).find(Self::is_enough)
+    }
+
     /// Finds Node, or brings it.
     ///
     /// # Errors
     ///
     /// With exit code 2 when it can't be brought from here.
     pub(crate) fn ensure(meta: &Metadata) -> Result<Self> {
-        if (Self { folder: None }).is_enough() {
-            return Ok(Self { folder: None });
+        if let Some(found) = Self::found(meta) {
+            return Ok(found);
         }
-        let folder = meta.target_directory.join("tools").join("node");
+        setup::ensure("The window", &[NPM])?;
+        let folder = own_folder(meta);
         let own = Self {
             folder: Some(folder.clone()),
         };
-        if own.is_enough() {
-            return Ok(own);
-        }
-        setup::ensure("The window", &[NPM])?;
         eprintln!("Fetching Node {FETCHED} and npm {NPM_MAJOR} into {}.", folder.display());
         fs::create_dir_all(&folder)?;
         let node = format!("node-{}@{FETCHED}", platform()?);
@@ -90,6 +98,10 @@ impl Node {
         command.env("PATH", path.context("a PATH that can be added to")?);
         Ok(command)
     }
+}
+
+fn own_folder(meta: &Metadata) -> PathBuf {
+    meta.target_directory.join("tools").join("node")
 }
 
 fn bin(folder: &Path) -> Result<PathBuf> {

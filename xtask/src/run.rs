@@ -18,7 +18,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let meta = Metadata::load()?;
     if has_display() {
-        setup::ensure("The window", &WINDOW)?;
+        setup::ensure("The window", &[&WINDOW, Node::needs(&meta)].concat())?;
         let node = Node::ensure(&meta)?;
         page::build(&node)?;
         if !show_and_run(cargo("build").args(["--package", "holdfast-app"]))? {

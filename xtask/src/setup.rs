@@ -61,7 +61,7 @@ pub(crate) const FONTS: Need = Need {
 /// What the window's own build needs.
 pub(crate) const WINDOW: [Need; 4] = [C_COMPILER, PKG_CONFIG, WEBKIT, FONTS];
 /// What the tests of the window need besides.
-pub(crate) const WINDOW_TESTS: [Need; 7] = [
+pub(crate) const WINDOW_TESTS: [Need; 8] = [
     Need {
         program: "dbus-daemon",
         package: "dbus",
@@ -81,6 +81,11 @@ pub(crate) const WINDOW_TESTS: [Need; 7] = [
         program: "WebKitWebDriver",
         package: "webkit2gtk-driver",
         why: "a hand for the page",
+    },
+    Need {
+        program: "xdotool",
+        package: "xdotool",
+        why: "a hand for the keyboard",
     },
     Need {
         program: "xclip",
@@ -284,6 +289,14 @@ mod tests {
         assert_eq!(plan.missing, [OPENSSL]);
         assert_eq!(Plan::new(&TWO, |_| true), Plan::default());
         assert_eq!(decide(&Plan::default(), &USER), Decision::Nothing);
+    }
+
+    #[test]
+    fn the_linkers_line_brings_everything() {
+        let script = std::fs::read_to_string(crate::workspace::root().join(".cargo/cc")).unwrap();
+        for need in WINDOW.iter().chain(&WINDOW_TESTS).chain([&NPM]) {
+            assert!(script.contains(need.package), "{}", need.package);
+        }
     }
 
     #[test]

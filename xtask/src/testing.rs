@@ -43,7 +43,6 @@ struct Asked {
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let asked = read(args)?;
-    setup::ensure("The test run", &WINDOW)?;
     let meta = Metadata::load()?;
     let parts = parts::of(&meta);
     let chosen: Vec<&Part> = match &asked.part {
@@ -51,10 +50,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some(name) => vec![parts::find(&parts, name)?],
     };
     let runner = asked.runner.unwrap_or_else(pick_runner);
+    // The window's package does not compile without its page. All in one go: whoever may not install runs one line, once.
+    let mut needs = [&WINDOW, Node::needs(&meta)].concat();
     if chosen.iter().any(|part| part.needs_a_window()) {
-        setup::ensure("The tests of the window", &WINDOW_TESTS)?;
+        needs.extend(WINDOW_TESTS);
     }
-    // The window's package does not compile without its page.
+    setup::ensure("The test run", &needs)?;
     let node = Node::ensure(&meta)?;
     page::build(&node)?;
 

@@ -19,7 +19,14 @@ mod phrase;
 mod place;
 mod run;
 
+use std::alloc::System;
 use std::process::ExitCode;
+
+use zeroizing_alloc::ZeroAlloc;
+
+/// Whatever held a secret for a moment (an answer as JSON, a buffer that grew) is wiped when it is given back.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     // Other people's files are decoded by this program, started anew and confined.

@@ -33,7 +33,7 @@ pub(super) fn axe() -> PathBuf {
 }
 
 /// A display of its own for each window, as on a computer of its own: clipboards are not shared.
-fn display() -> (Ends, String) {
+pub(super) fn display() -> (Ends, String) {
     let mut child = Command::new("Xvfb")
         .args(["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp"])
         .stdout(Stdio::piped())
@@ -49,7 +49,7 @@ fn display() -> (Ends, String) {
 }
 
 /// A child that ends with what holds it.
-struct Ends(Child);
+pub(super) struct Ends(pub(super) Child);
 
 impl Drop for Ends {
     fn drop(&mut self) {
