@@ -1,5 +1,6 @@
 //! Accounts, sharing and keys over a real server in this process: what the engine promises its shells.
 
+use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{MIN_LOG2_N, Phrase};
 use holdfast_engine::{Error, NewKeys, NewSecret, Session, find_item};
 use holdfast_protocol::SecretText;
@@ -157,7 +158,7 @@ async fn a_second_device_has_everything_and_a_wrong_phrase_nothing() {
         &phrase("somebody else"),
     )
     .await;
-    assert!(matches!(wrong, Err(Error::WrongMasterKey)));
+    assert!(matches!(wrong, Err(Error::SignInRefused)));
     let nobody = Session::sign_in(
         stage.device("laptop").await,
         "zoe@example.org",
@@ -165,7 +166,7 @@ async fn a_second_device_has_everything_and_a_wrong_phrase_nothing() {
     )
     .await;
     assert!(
-        matches!(nobody, Err(Error::WrongMasterKey)),
+        matches!(nobody, Err(Error::SignInRefused)),
         "an unknown handle looks like a wrong Master Key"
     );
     let laptop = Session::sign_in(
@@ -224,7 +225,7 @@ async fn a_key_change_reaches_every_device_and_every_project() {
 
     // The old phrase signs in nowhere; the old device is told.
     let refused = Session::sign_in(stage.device("new").await, "ben@example.org", &phrase("ben@example.org")).await;
-    assert!(matches!(refused, Err(Error::WrongMasterKey)));
+    assert!(matches!(refused, Err(Error::SignInRefused)));
     let told = old.check_account().await;
     assert!(matches!(told, Err(Error::KeysChanged(_))), "{:?}", told.err());
     drop(old);
@@ -325,6 +326,53 @@ async fn an_invitation_checks_both_sides() {
         PinState::Checked
     );
     assert!(ana.complete_invitations().await.expect("nothing left").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_lets_nobody_in_under_another_name() {
+    let stage = Stage::new().await;
+    let (ana, eve) = tokio::join!(stage.person("ana@example.org"), stage.person("eve@example.org"));
+    let space = ana
+        .create_project("Scans", true)
+        .await
+        .expect("a project")
+        .authority()
+        .space();
+    let invitation = ana
+        .invite(space, "ben@example.org", Role::Reader)
+        .await
+        .expect("an invitation");
+    eve.accept_invitation(&invitation).await.expect("she knows its text");
+    let told = ana.complete_invitations().await;
+    let text = told.expect_err("it is said").to_string();
+    assert!(
+        text.contains("eve@example.org") && text.contains("ben@example.org"),
+        "{text}"
+    );
+    let view = ana.view(space).await.expect("a view");
+    assert_eq!(view.space.authority().members().len(), 1);
+    assert_eq!(
+        ana.waiting_invitations(space).await.expect("a list").len(),
+        1,
+        "until somebody takes it back"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_key_that_leaked_does_not_come_back() {
+    let stage = Stage::new().await;
+    let ana = stage.person("ana@example.org").await;
+    let same = phrase("ana@example.org");
+    for leaked in [false, true] {
+        let refused = ana.change_keys(&same, new_keys(leaked)).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))));
+    }
+    let larger = NewKeys {
+        bits: Some(Bits::B3072),
+        ..new_keys(false)
+    };
+    ana.change_keys(&same, larger).await.expect("only the size changes");
+    assert_eq!(ana.keyring().current().bundle().rsa.bits(), Bits::B3072);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ mod projects;
 mod secrets;
 #[path = "app/support.rs"]
 mod support;
+#[path = "app/trash.rs"]
+mod trash;
 #[path = "app/trouble.rs"]
 mod trouble;
 #[path = "app/uploads.rs"]

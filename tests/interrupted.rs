@@ -156,7 +156,7 @@ async fn cut_key_change(after: bool) {
                 current = next.clone();
                 other
             }
-            Err(Error::WrongMasterKey) => {
+            Err(Error::SignInRefused) => {
                 Session::sign_in(stage.device(&name).await, "ana@example.org", &phrase(&current))
                     .await
                     .unwrap_or_else(|error| panic!("cut at {at}: neither phrase signs in: {error}"))

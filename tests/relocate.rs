@@ -207,7 +207,7 @@ async fn what_happened_meanwhile_comes_along() {
         .expect("signing in");
     assert_eq!(second.projects().await.expect("projects").len(), 3);
     let old = Session::sign_in(new.device("old").await, ANA, &scene.phrase).await;
-    assert!(matches!(old, Err(Error::WrongMasterKey)), "earlier keys don't sign in");
+    assert!(matches!(old, Err(Error::SignInRefused)), "earlier keys don't sign in");
 
     // A second device of hers that still belongs to the old server comes after it, and finds everything there.
     there

@@ -261,6 +261,8 @@ pub struct Answered {
     /// The view that belongs to the verb.
     #[ts(type = "unknown")]
     pub value: serde_json::Value,
+    /// As of when it is, where the server did not answer.
+    pub as_of_ms: Option<u64>,
 }
 
 impl From<Outcome> for Answered {
@@ -268,6 +270,7 @@ impl From<Outcome> for Answered {
         Self {
             ending: outcome.ending,
             value: outcome.value,
+            as_of_ms: outcome.as_of_ms,
         }
     }
 }

@@ -10,11 +10,12 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 30] = [
+const CODES: [(&str, u8); 31] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
     ("wrong-master-key", 10),
+    ("sign-in-refused", 10),
     ("locked", 11),
     ("no-account", 11),
     ("not-found", 12),
@@ -75,6 +76,7 @@ mod tests {
         let text = String::new;
         let all = [
             (Error::WrongMasterKey, 10),
+            (Error::SignInRefused, 10),
             (Error::WeakPhrase { bits: 1, floor: 70 }, 17),
             (Error::BadPhrase(""), 17),
             (Error::Locked, 11),

@@ -34,6 +34,7 @@ pub(crate) use secret_files::*;
 pub(crate) use secrets::*;
 pub(crate) use table::count;
 pub(crate) use things::*;
+use when::minute;
 pub(crate) use when::parse_date;
 
 /// Turns a view into text for people.
@@ -59,6 +60,12 @@ impl Screen {
     /// Shows how a command ended, and returns the exit code.
     pub(crate) fn show(self, outcome: Outcome, tell: &Tell) -> u8 {
         let exit = exit::of_ending(outcome.ending);
+        if let Some(as_of_ms) = outcome.as_of_ms {
+            message(&format!(
+                "The server did not answer. This is as of {}, when it last did.",
+                minute(as_of_ms)
+            ));
+        }
         let text = if self.json {
             to_line(&outcome.value)
         } else {

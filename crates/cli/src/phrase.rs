@@ -76,12 +76,14 @@ pub(crate) fn current(common: &Common) -> Result<(PhraseText, bool)> {
 
 /// Whether the one who typed a wrong Master Key gets another try; says so.
 pub(crate) fn try_again(failure: &Failure, asked: bool, tried: u32) -> bool {
-    let again = asked && tried < TRIES && matches!(failure.code(), "wrong-master-key" | "bad-phrase");
+    let again =
+        asked && tried < TRIES && matches!(failure.code(), "wrong-master-key" | "sign-in-refused" | "bad-phrase");
     if again {
-        message(&format!(
-            "{} Check Caps Lock and the keyboard layout.",
-            failure.0.message
-        ));
+        let hint = match failure.code() {
+            "sign-in-refused" => "Check the handle, too.",
+            _ => "Check Caps Lock and the keyboard layout.",
+        };
+        message(&format!("{} {hint}", failure.0.message));
     }
     again
 }

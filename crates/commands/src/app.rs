@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use holdfast_crypto::Phrase;
 use holdfast_engine::ports::{Progress, Transport};
-use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session};
+use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session, staleness};
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::doctor;
 use crate::preview;
 use crate::run;
-use crate::view::{Ending, ErrorView, Outcome};
+use crate::view::{CameView, Ending, ErrorView, Outcome};
 
 /// Makes the way to another server's address.
 pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
@@ -33,6 +33,7 @@ pub struct App {
     /// Read by every command, written by a move to another server: nothing else runs meanwhile.
     moving: tokio::sync::RwLock<()>,
     alarms: Mutex<Vec<ErrorView>>,
+    news: Mutex<Vec<CameView>>,
 }
 
 impl App {
@@ -48,6 +49,7 @@ impl App {
             connect: None,
             moving: tokio::sync::RwLock::new(()),
             alarms: Mutex::default(),
+            news: Mutex::default(),
         }
     }
 
@@ -186,10 +188,30 @@ impl App {
         for trouble in trouble.iter().filter(|trouble| trouble.seen) {
             self.alarm(trouble.name.as_deref(), &trouble.error);
         }
-        for error in session.answered_invitations().await?.failed {
+        let answered = session.answered_invitations().await?;
+        for came in answered.came {
+            let view = session.view(came.project).await?;
+            self.news().push(CameView {
+                handle: came.handle,
+                project: came.project.to_string(),
+                project_name: view.space.contents().name().to_owned(),
+                role: came.role,
+            });
+        }
+        for error in answered.failed {
             self.alarm(None, &error);
         }
         Ok(self.alarms())
+    }
+
+    /// Who answered an invitation and came in, since the profile was unlocked.
+    #[must_use]
+    pub fn came(&self) -> Vec<CameView> {
+        self.news().clone()
+    }
+
+    fn news(&self) -> MutexGuard<'_, Vec<CameView>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What must be looked at, since the profile was unlocked.
@@ -237,7 +259,8 @@ impl App {
                 Error::Conflict("This profile is moving to another server. Do it again when that has ended.".into())
             })?),
         };
-        run::run(self, command, progress, cancel).await
+        let (outcome, as_of_ms) = staleness::noting(run::run(self, command, progress, cancel)).await;
+        outcome.map(|outcome| Outcome { as_of_ms, ..outcome })
     }
 }
 
@@ -248,5 +271,9 @@ pub(crate) fn done(view: &impl Serialize) -> Result<Outcome> {
 
 pub(crate) fn ended(ending: Ending, view: &impl Serialize) -> Result<Outcome> {
     let value = serde_json::to_value(view).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Outcome { ending, value })
+    Ok(Outcome {
+        ending,
+        value,
+        as_of_ms: None,
+    })
 }

@@ -470,6 +470,13 @@ pub enum Command {
         /// Milliseconds since 1970-01-01 UTC.
         expires_ms: Option<u64>,
     },
+    /// Removes for good a secret that is in the trash, or all that are.
+    SecretPurge {
+        /// The project; one's own secrets if absent.
+        project: Option<String>,
+        /// Name or id; all of them if absent.
+        name: Option<String>,
+    },
     /// Lists secrets, never their values.
     SecretList {
         /// The project; one's own secrets if absent.

@@ -60,6 +60,7 @@ pub(crate) async fn run(
         | Command::SecretMove { .. }
         | Command::SecretRestore { .. }
         | Command::SecretUntrash { .. }
+        | Command::SecretPurge { .. }
         | Command::SecretRemove { .. } => secret::run(app, command).await,
         Command::SecretNotes { .. }
         | Command::SecretTypes

@@ -34,6 +34,20 @@ views! {
         online: bool,
         /// What must be looked at, since the profile was unlocked: all else can be used.
         alarms: Vec<ErrorView>,
+        /// Who answered an invitation and came in, since the profile was unlocked.
+        news: Vec<CameView>,
+    }
+    /// Somebody who answered an invitation.
+    CameView {
+        /// Who.
+        handle: String,
+        /// The project's id.
+        project: String,
+        /// The project's name.
+        project_name: String,
+        /// As what.
+        #[ts(as = "types::Role")]
+        role: Role,
     }
     /// Who is signed in.
     WhoamiView {
@@ -607,6 +621,9 @@ pub struct Outcome {
     pub ending: Ending,
     /// The view, as it is shown with `--json`.
     pub value: serde_json::Value,
+    /// As of when it is, milliseconds since 1970-01-01 UTC, where the server did not answer and it comes from this device.
+    #[serde(default)]
+    pub as_of_ms: Option<u64>,
 }
 
 /// What the owner's process sends back while and after it runs a command.

@@ -15,6 +15,9 @@ pub enum Error {
     /// The phrase does not derive the pinned keys. Nothing was sent.
     #[error("That Master Key doesn't match.")]
     WrongMasterKey,
+    /// The server takes no sign-in with this handle and this phrase, and does not say which of them is wrong.
+    #[error("The server knows no account with this handle and this Master Key.")]
+    SignInRefused,
     /// The phrase is too easy to guess.
     #[error("That phrase is too easy to guess: about {bits} bits, and {floor} are needed.")]
     WeakPhrase {
@@ -132,6 +135,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::WrongMasterKey => "wrong-master-key",
+            Self::SignInRefused => "sign-in-refused",
             Self::WeakPhrase { .. } => "weak-phrase",
             Self::BadPhrase(_) => "bad-phrase",
             Self::Locked => "locked",
@@ -167,6 +171,9 @@ impl Error {
         match self {
             Self::WrongMasterKey => {
                 "Check Caps Lock and the keyboard layout and try again. If it was changed on another device, sign in again with the new one."
+            }
+            Self::SignInRefused => {
+                "Check the handle, the server's address, and the Master Key (Caps Lock, keyboard layout). Nothing was changed."
             }
             Self::WeakPhrase { .. } => "Use more words, or let Holdfast make one (--generate).",
             Self::BadPhrase(_) => "Choose another phrase.",

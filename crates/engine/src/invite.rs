@@ -89,11 +89,22 @@ pub struct Waiting {
     pub expires_ms: u64,
 }
 
+/// Somebody who answered an invitation and was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Came {
+    /// Who.
+    pub handle: String,
+    /// Where.
+    pub project: SpaceId,
+    /// As what.
+    pub role: Role,
+}
+
 /// What became of the answers to invitations.
 #[derive(Debug, Default)]
 pub struct Answered {
     /// Who came in.
-    pub came: Vec<String>,
+    pub came: Vec<Came>,
     /// What was wrong with answers that let nobody in.
     pub failed: Vec<Error>,
 }
@@ -239,7 +250,7 @@ impl Session {
         let Answered { came, failed } = self.answered_invitations().await?;
         match failed.into_iter().next_back() {
             Some(error) => Err(error),
-            None => Ok(came),
+            None => Ok(came.into_iter().map(|came| came.handle).collect()),
         }
     }
 
@@ -268,8 +279,8 @@ impl Session {
                 code,
                 space,
                 role,
+                handle,
                 expires_ms,
-                ..
             } = content
             else {
                 continue;
@@ -279,8 +290,15 @@ impl Session {
             let over = self.now_ms() > expires_ms;
             match claim {
                 Some((principal, given)) if !over => {
-                    match self.let_in(principal, &given, id, &code, (space, role)).await {
-                        Ok(handle) => came.push(handle),
+                    match self
+                        .let_in(principal, &given, id, (&code, &handle), (space, role))
+                        .await
+                    {
+                        Ok(handle) => came.push(Came {
+                            handle,
+                            project: space,
+                            role,
+                        }),
                         // It can't be honoured any more: said once.
                         Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed.push(error),
                         // One answer that is wrong keeps nobody else out.
@@ -317,13 +335,14 @@ impl Session {
         Ok(Answered { came, failed })
     }
 
-    /// Lets in whoever answered, if the proof is right. Says who it is.
+    /// Lets in whoever answered, if the proof is right and it is who was invited: an invitation that was passed on, or read by
+    /// somebody else, lets nobody in under another name. Says who it is.
     async fn let_in(
         &self,
         principal: PrincipalId,
         given: &[u8],
         id: InvitationId,
-        code: &SecretText,
+        (code, expected): (&SecretText, &str),
         (space, role): (SpaceId, Role),
     ) -> Result<String> {
         let answer = self.api.directory(principal).await?;
@@ -343,6 +362,13 @@ impl Session {
             ));
         }
         let newest = self.person_of(principal, &answer.chain, None).await?.bundle;
+        let came = &newest.bundle.handle;
+        if came != expected {
+            return Err(Error::KeysChanged(format!(
+                "The invitation for {expected} was answered by {came}, who was not let in. If that is right, share the project \
+                 with {came} and take the invitation back."
+            )));
+        }
         // Before the key is wrapped: stopped in between, nothing would hold the next answer against these keys.
         self.pin_person(&newest, PinState::Checked).await?;
         match self.share_with(space, &newest, role).await {

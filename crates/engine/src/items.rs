@@ -1,26 +1,13 @@
-//! Items that people see: uploading, downloading, renaming, the trash, and removing for good.
-
-use std::collections::BTreeSet;
+//! Items that people see: uploading, downloading, renaming, into the trash and out of it.
 
 use holdfast_protocol::entry::Body;
-use holdfast_protocol::id::{ItemId, PackId, SpaceId};
-use holdfast_protocol::item::{Content, Item};
+use holdfast_protocol::id::{ItemId, SpaceId};
+use holdfast_protocol::item::Item;
 
 use crate::error::{Error, Result};
 use crate::secrets::put;
 use crate::session::Session;
 use crate::spaces::Draft;
-
-/// What was removed for good.
-#[derive(Debug, Clone, Default)]
-pub struct Purged {
-    /// Names of the items.
-    pub items: Vec<String>,
-    /// Bytes of packs that are no longer needed.
-    pub bytes: u64,
-    /// Whether the project itself is gone.
-    pub project: bool,
-}
 
 impl Session {
     async fn change_item(&self, space: SpaceId, id: ItemId, change: impl Fn(&mut Item) + Send + Sync) -> Result<()> {
@@ -143,65 +130,4 @@ impl Session {
         .await
         .map(|_| ())
     }
-
-    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash (it is listed no
-    /// more then), and drops the packs that nothing kept points into.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`] for anybody but an owner.
-    pub async fn purge(&self, space: SpaceId) -> Result<Purged> {
-        let mut purged = Purged::default();
-        let now = self.now_ms();
-        let view = self.view(space).await?;
-        let contents = view.space.contents();
-        if contents.trashed_ms().is_none() && contents.items().values().all(|item| item.trashed_ms.is_none()) {
-            return Ok(purged);
-        }
-        self.append(space, |state| {
-            let all = state.contents().trashed_ms().is_some();
-            let (gone, kept): (Vec<&Item>, Vec<&Item>) = state
-                .contents()
-                .items()
-                .values()
-                .partition(|item| all || item.trashed_ms.is_some());
-            let needed: BTreeSet<PackId> = kept.iter().flat_map(|item| packs_of(item)).collect();
-            let seq = state.authority().seq();
-            let dropped: Vec<PackId> = gone
-                .iter()
-                .flat_map(|item| packs_of(item))
-                .filter(|id| !needed.contains(id) && state.authority().pack_live_at(id, seq))
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect();
-            if gone.is_empty() && !all {
-                return Err(Error::NotFound {
-                    what: "item in the trash",
-                    name: "any".into(),
-                });
-            }
-            purged.project = all;
-            purged.items = gone.iter().map(|item| item.name.clone()).collect();
-            let sizes = state.authority().packs();
-            purged.bytes = dropped
-                .iter()
-                .filter_map(|id| sizes.get(id))
-                .map(|pack| pack.bytes)
-                .sum();
-            let body = Body {
-                purged: gone.iter().map(|item| item.id).collect(),
-                trashed_ms: all.then_some(now),
-                ..Body::default()
-            };
-            Ok(Draft::commit(body, Vec::new(), dropped))
-        })
-        .await?;
-        Ok(purged)
-    }
-}
-
-fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
-    item.versions.iter().flat_map(|version| match &version.content {
-        Content::Files { packs, .. } => packs.clone(),
-        _ => Vec::new(),
-    })
 }

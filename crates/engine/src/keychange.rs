@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use holdfast_crypto::rsa::Bits;
-use holdfast_crypto::{KdfRecord, Phrase};
+use holdfast_crypto::{KdfRecord, Key32, Phrase};
 use holdfast_protocol::wire::KeyChange;
 
 use crate::account::{Account, PendingKeyChange};
@@ -43,7 +43,8 @@ impl Session {
     /// Gives the account new keys. The session goes on with them.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when another device changed them at the same time.
+    /// [`Error::Invalid`] for the phrase the account has already, unless only the size changes; [`Error::Conflict`] when
+    /// another device changed the keys at the same time.
     pub async fn change_keys(&self, phrase: &Phrase, new: NewKeys) -> Result<Option<Kit>> {
         let changed = self.change_keys_with(phrase, new, &Silent, |_| Ok(())).await?;
         match changed.left {
@@ -68,6 +69,14 @@ impl Session {
         progress.report(Step::at(Stage::Keys));
         self.check_account().await?;
         let old = self.keyring().current().clone();
+        // A size may change under the phrase there is; a phrase that somebody may have must not come back.
+        let same_phrase = Key32::from_slice(derive(phrase, &old.bundle().kdf).await?.expose())
+            == Key32::from_slice(old.prk().expose());
+        if same_phrase && (new.leaked || new.bits.is_none_or(|bits| bits == old.bundle().rsa.bits())) {
+            return Err(Error::Invalid(
+                "that is the Master Key the account has already: choose another one".into(),
+            ));
+        }
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
         let prk = derive(phrase, &kdf).await?;
         let (handle, principal, created_ms) = (self.account().handle, self.principal(), self.now_ms());

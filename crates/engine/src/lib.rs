@@ -21,6 +21,8 @@
 //! - `people`, `sharing`, `invite`: other people's keys, and who is in
 //! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
+//! - `trash`: what goes for good, by somebody's wish or after its time
+//! - `staleness`: as of when something is that was shown without the server
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
 //! The machine is behind four [`ports`]: the way to the server, a store of rows, the time, and who watches. Nothing here
@@ -52,7 +54,9 @@ mod session;
 mod sharing;
 mod signup;
 mod spaces;
+pub mod staleness;
 pub mod transfer;
+mod trash;
 
 pub use account::Account;
 pub use error::{Error, Result};
@@ -61,8 +65,7 @@ pub use find::{find_item, find_version};
 pub use health::{Finding, Level, examine};
 pub use identity::{Identity, Keyring};
 pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, own_tags, plan_import};
-pub use invite::{Answered, GOOD_FOR_MS, Invitation, Waiting};
-pub use items::Purged;
+pub use invite::{Answered, Came, GOOD_FOR_MS, Invitation, Waiting};
 pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;
 pub use recovery::Kit;
@@ -73,3 +76,4 @@ pub use session::{Host, Session};
 pub use sharing::{CouldOpen, Projects, Trouble, Upkeep};
 pub use signup::NewAccount;
 pub use spaces::{Draft, View};
+pub use trash::Purged;

@@ -40,6 +40,8 @@ pub struct Session {
     pub(crate) spaces: tokio::sync::Mutex<HashMap<SpaceId, Arc<Space>>>,
     /// Held while a space is fetched.
     pub(crate) turns: std::sync::Mutex<HashMap<SpaceId, Arc<tokio::sync::Mutex<()>>>>,
+    /// When the server last answered for a space.
+    pub(crate) heard: std::sync::Mutex<HashMap<SpaceId, u64>>,
     pub(crate) listings: Listings,
 }
 
@@ -220,6 +222,7 @@ impl Session {
             bundles: RwLock::new(bundles),
             spaces: tokio::sync::Mutex::default(),
             turns: std::sync::Mutex::default(),
+            heard: std::sync::Mutex::default(),
             listings: Listings::default(),
         }
     }

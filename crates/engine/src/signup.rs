@@ -111,7 +111,7 @@ impl Session {
     /// bundle chain is required to fit the keys that came out before the guided search; nothing is created.
     ///
     /// # Errors
-    /// [`Error::WrongMasterKey`] when the server refuses the signature (it does not say whether the handle exists).
+    /// [`Error::SignInRefused`] when the server refuses the signature (it does not say whether the handle exists).
     pub async fn sign_in(host: Host, handle: &str, phrase: &Phrase) -> Result<Self> {
         let known = Account::load(host.store.as_ref()).await?;
         if let Some(known) = &known
@@ -129,7 +129,7 @@ impl Session {
         let prk = derive(phrase, &kdf).await?;
         let tokens = match prove(&api, &host, handle, &prk.sign_key(), challenge.nonce.0).await {
             Err(Error::Server { code, .. }) if code == wire::code::SIGN_IN_REFUSED => {
-                return Err(Error::WrongMasterKey);
+                return Err(Error::SignInRefused);
             }
             answer => answer?,
         };

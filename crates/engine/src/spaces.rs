@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::people::Found;
 use crate::ports::Change;
 use crate::session::Session;
-use crate::{genesis, rng};
+use crate::{genesis, rng, staleness};
 
 pub(crate) const ENTRIES: &str = "entries";
 pub(crate) const HEADS: &str = "space-heads";
@@ -71,7 +71,10 @@ impl Session {
         match self.sync(id).await {
             Ok(space) => Ok(View { space, fresh: true }),
             Err(Error::Unreachable(reason)) => match self.known(id).await? {
-                Some(space) => Ok(View { space, fresh: false }),
+                Some(space) => {
+                    staleness::note(self.as_of(id).await?);
+                    Ok(View { space, fresh: false })
+                }
                 None => Err(Error::Unreachable(reason)),
             },
             Err(other) => Err(other),
@@ -135,6 +138,20 @@ impl Session {
                 .or_insert_with(|| Arc::new(space))
                 .clone(),
         ))
+    }
+
+    /// When this device last had an answer about a space.
+    async fn as_of(&self, id: SpaceId) -> Result<u64> {
+        let heard = self
+            .heard
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(&id)
+            .copied();
+        match heard {
+            Some(heard) => Ok(heard),
+            None => Ok(self.pinned_head(id).await?.map_or(0, |pin| pin.seen_ms)),
+        }
     }
 
     async fn pinned_head(&self, id: SpaceId) -> Result<Option<SpacePin>> {
@@ -205,6 +222,10 @@ impl Session {
             return Err(self.history(id, "no longer has the end of"));
         }
         let space = space.ok_or_else(|| Error::damaged("the project's log on the server"))?;
+        self.heard
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(id, self.now_ms());
         if pin.is_some_and(|pin| pin.seq > space.authority().seq()) {
             return Err(self.history(id, OTHER_DEVICE));
         }

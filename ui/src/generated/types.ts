@@ -530,7 +530,15 @@ fields: Array<FieldInput>,
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-expires_ms: number | null, } | { "verb": "secret-list", 
+expires_ms: number | null, } | { "verb": "secret-purge", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id; all of them if absent.
+ */
+name: string | null, } | { "verb": "secret-list", 
 /**
  * The project; one's own secrets if absent.
  */
@@ -714,7 +722,29 @@ online: boolean,
 /**
  * What must be looked at, since the profile was unlocked: all else can be used.
  */
-alarms: Array<ErrorView>, };
+alarms: Array<ErrorView>, 
+/**
+ * Who answered an invitation and came in, since the profile was unlocked.
+ */
+news: Array<CameView>, };
+
+export type CameView = { 
+/**
+ * Who.
+ */
+handle: string, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The project's name.
+ */
+project_name: string, 
+/**
+ * As what.
+ */
+role: Role, };
 
 export type WhoamiView = { 
 /**
@@ -2367,7 +2397,11 @@ ending: Ending,
 /**
  * The view that belongs to the verb.
  */
-value: unknown, };
+value: unknown, 
+/**
+ * As of when it is, where the server did not answer.
+ */
+as_of_ms: number | null, };
 
 export type JobView = { 
 /**
@@ -2495,6 +2529,7 @@ export type Answers = {
   "secret-edit": EditView,
   "secret-history": Array<VersionView>,
   "secret-move": MovedView,
+  "secret-purge": PurgedView,
   "secret-remove": DoneView,
   "secret-restore": IdView,
   "secret-untrash": IdView,

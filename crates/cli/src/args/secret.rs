@@ -238,6 +238,20 @@ pub(crate) enum SecretVerb {
         #[arg(long = "in", value_name = "PROJECT")]
         project: Option<String>,
     },
+    /// Remove for good what is in the trash: one secret, or all of them
+    #[command(
+        after_help = "Examples:\n  holdfast secret purge \"GitHub token\"\n  holdfast secret purge --in \"Brain scans\" --yes\n\nNobody can bring it back. A terminal is asked first, unless --yes; without a terminal, --yes is needed.\nWhat has been in the trash for 30 days goes by itself."
+    )]
+    Purge {
+        /// Name or id; all that are in the trash if absent
+        name: Option<String>,
+        /// The project; your own secrets if absent
+        #[arg(long = "in", value_name = "PROJECT")]
+        project: Option<String>,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Make a password of words or characters, or a PIN
     Generate(SecretGenerate),
     /// Look for weak passwords, values used more than once, and what expires

@@ -1,8 +1,8 @@
 //! What people are told about accounts, projects and each other.
 
 use holdfast_commands::view::{
-    ActivityView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView, ProjectDetail,
-    ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+    ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
+    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
@@ -22,8 +22,19 @@ pub(crate) fn status(view: StatusView) -> String {
         ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
         ("server answers", if view.online { "yes" } else { "no" }.into()),
     ]);
+    let news: Vec<String> = view.news.iter().map(|came| came_in(came) + "\n").collect();
     let alarms: Vec<String> = view.alarms.iter().map(alarm).collect();
-    text + &alarms.concat()
+    text + &news.concat() + &alarms.concat()
+}
+
+/// Somebody answered an invitation.
+pub(crate) fn came_in(view: &CameView) -> String {
+    format!(
+        "{} answered your invitation and is in \"{}\" as {}.",
+        clean(&view.handle),
+        clean(&view.project_name),
+        role(view.role)
+    )
 }
 
 /// What must be looked at, set apart.
@@ -64,6 +75,15 @@ pub(crate) fn account(view: AccountView) -> String {
         ("Recovery Kit", view.kit.unwrap_or_default()),
         ("waiting for", view.invited_by.unwrap_or_default()),
     ])
+}
+
+/// A new account, or one that was opened with a kit: without a kit, losing the Master Key is losing everything.
+pub(crate) fn new_keys(view: AccountView) -> String {
+    let kit = match view.kit {
+        Some(_) => "",
+        None => "There is no Recovery Kit for these keys. Make one: holdfast kit new --out kit.pdf\n",
+    };
+    account(view) + kit
 }
 
 pub(crate) fn listening(view: ListeningView) -> String {
@@ -150,7 +170,6 @@ pub(crate) fn project_created(view: ProjectView) -> String {
 }
 
 pub(crate) fn projects(views: Vec<ProjectView>) -> String {
-    let stale = views.iter().any(|view| !view.fresh && view.trouble.is_none());
     let trouble: Vec<String> = views.iter().filter_map(project_trouble).collect();
     let mut table = Table::new(&["NAME", "ROLE", "PEOPLE", "SIZE", "CHANGED", "ID"]);
     for view in views {
@@ -175,12 +194,7 @@ pub(crate) fn projects(views: Vec<ProjectView>) -> String {
             view.id,
         ]);
     }
-    let note = if stale {
-        "The server did not answer: this is what this computer knew.\n"
-    } else {
-        ""
-    };
-    table.text("No projects yet. Make one: holdfast project create \"My project\"") + note + &trouble.concat()
+    table.text("No projects yet. Make one: holdfast project create \"My project\"") + &trouble.concat()
 }
 
 /// Why a project in the list can't be used.

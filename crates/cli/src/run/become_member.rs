@@ -36,8 +36,7 @@ pub(crate) struct AccountView {
     /// The Master Key, if it was made here: shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) master_key: Option<String>,
-    /// Where the Recovery Kit is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where the Recovery Kit is; none was made if absent.
     pub(crate) kit: Option<String>,
     /// Whose invitation was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +87,7 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
             Err(failure) => skip(&mut view, "invitation", failure),
         }
     }
-    answer(&view)
+    answer(&view, output::new_keys)
 }
 
 pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
@@ -104,7 +103,7 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
                 let app = place.app_at(host);
                 app.open_with(session?);
                 catch_up(&app).await?;
-                return answer(&view_of(&app).await?);
+                return answer(&view_of(&app).await?, output::account);
             }
         }
     }
@@ -172,7 +171,7 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     if let Some(error) = changed.left {
         skip(&mut view, "rest", error.into());
     }
-    answer(&view)
+    answer(&view, output::new_keys)
 }
 
 /// The 24 words of a kit: from a file, or asked for. Misspelt ones are told before anything else is asked or sent.
@@ -277,13 +276,13 @@ async fn view_of(app: &App) -> Result<AccountView> {
     })
 }
 
-fn answer(view: &AccountView) -> Answer {
+fn answer(view: &AccountView, words: fn(AccountView) -> String) -> Answer {
     let outcome = if view.skipped.is_empty() {
         done(view)
     } else {
         ended(Ending::Partial, view)
     };
-    Ok((outcome?, tell(output::account)))
+    Ok((outcome?, tell(words)))
 }
 
 async fn with_bar<T>(what: &'static str, work: impl Future<Output = T>) -> T {

@@ -10,7 +10,7 @@ use super::{Answer, is_alarm, is_long};
 use crate::args::Common;
 use crate::client;
 use crate::failure::Result;
-use crate::output::{Bars, Tell, alarm, message};
+use crate::output::{Bars, Tell, alarm, came_in, message};
 use crate::phrase;
 use crate::place::{Owner, Place};
 
@@ -83,7 +83,10 @@ async fn here(
 /// Does what is due. What is wrong with one project is shown, and keeps nobody from the others.
 pub(super) async fn catch_up(app: &App) -> Result<()> {
     match app.catch_up().await {
-        Ok(alarms) => alarms.iter().for_each(|view| message(&alarm(view))),
+        Ok(alarms) => {
+            app.came().iter().for_each(|view| message(&came_in(view)));
+            alarms.iter().for_each(|view| message(&alarm(view)));
+        }
         Err(error) if is_alarm(&error) => return Err(error.into()),
         Err(error) => message(&format!("What was due is left for later: {error}")),
     }

@@ -94,6 +94,7 @@ async fn status(app: &App) -> Result<Outcome> {
         server: account.map(|account| account.server),
         online,
         alarms: app.alarms(),
+        news: app.came(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Verbs about secrets.
 
+use std::collections::BTreeSet;
+
 use holdfast_engine::{Error, NewSecret, Result, Session, View, find_item, find_version};
 use holdfast_import::host_of;
 use holdfast_protocol::SecretText;
@@ -12,7 +14,8 @@ use crate::command::{Command, FieldInput};
 use crate::run::{find_project, handle_of};
 use crate::secret_types::field_info;
 use crate::view::{
-    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView,
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, PurgedView, SecretDetail, SecretView,
+    VersionView,
 };
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
@@ -162,6 +165,31 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             let id = find_item(&view.space, SECRET, &name, false)?.id;
             session.trash_item(view.space.authority().space(), id).await?;
             done(&DoneView::YES)
+        }
+        Command::SecretPurge { project, name } => {
+            let view = place(session, project.as_deref()).await?;
+            let items = match name {
+                Some(name) => BTreeSet::from([find_item(&view.space, SECRET, &name, true)?.id]),
+                None => {
+                    let all = view.space.contents().items().values();
+                    all.filter(|item| item.kind == ItemKind::Secret && item.trashed_ms.is_some())
+                        .map(|item| item.id)
+                        .collect()
+                }
+            };
+            if items.is_empty() {
+                return done(&PurgedView {
+                    items: Vec::new(),
+                    bytes: 0,
+                    project: false,
+                });
+            }
+            let purged = session.purge_items(view.space.authority().space(), &items).await?;
+            done(&PurgedView {
+                items: purged.items,
+                bytes: purged.bytes,
+                project: false,
+            })
         }
         _ => Err(Error::Internal("a verb in the wrong room".into())),
     }

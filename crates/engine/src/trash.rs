@@ -1,0 +1,155 @@
+//! What goes for good: by an owner's wish, or when it has lain in the trash for thirty days.
+//!
+//! When something went into the trash is said by whoever put it there, who may say anything. So this device counts as well:
+//! nothing goes by itself that it has not seen lying there for thirty days. Whole projects never go by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_protocol::entry::{Body, Role};
+use holdfast_protocol::id::{ItemId, PackId, SpaceId};
+use holdfast_protocol::item::{Content, Item};
+
+use crate::error::{Error, Result};
+use crate::ports::Change;
+use crate::session::Session;
+use crate::spaces::{Draft, View};
+
+/// How long things lie in the trash.
+const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Rows: space and item -> when this device first saw it in the trash, milliseconds since 1970-01-01 UTC, big-endian.
+const SEEN: &str = "trash";
+
+/// What was removed for good.
+#[derive(Debug, Clone, Default)]
+pub struct Purged {
+    /// Names of the items.
+    pub items: Vec<String>,
+    /// Bytes of packs that are no longer needed.
+    pub bytes: u64,
+    /// Whether the project itself is gone.
+    pub project: bool,
+}
+
+impl Session {
+    /// Removes for good what is in the trash of a project, or all of a project that is itself in the trash (it is listed no
+    /// more then), and drops the packs that nothing kept points into.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner.
+    pub async fn purge(&self, space: SpaceId) -> Result<Purged> {
+        let view = self.view(space).await?;
+        let contents = view.space.contents();
+        if contents.trashed_ms().is_none() && contents.items().values().all(|item| item.trashed_ms.is_none()) {
+            return Ok(Purged::default());
+        }
+        self.purge_which(space, |_| true, true).await
+    }
+
+    /// Removes these items for good, as far as they are in the trash.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner, [`Error::NotFound`] when none of them is in the trash.
+    pub async fn purge_items(&self, space: SpaceId, items: &BTreeSet<ItemId>) -> Result<Purged> {
+        self.purge_which(space, |id| items.contains(&id), false).await
+    }
+
+    async fn purge_which(
+        &self,
+        space: SpaceId,
+        chosen: impl Fn(ItemId) -> bool + Send + Sync,
+        with_project: bool,
+    ) -> Result<Purged> {
+        let mut purged = Purged::default();
+        let now = self.now_ms();
+        self.append(space, |state| {
+            let all = with_project && state.contents().trashed_ms().is_some();
+            let (gone, kept): (Vec<&Item>, Vec<&Item>) = state
+                .contents()
+                .items()
+                .values()
+                .partition(|item| all || (item.trashed_ms.is_some() && chosen(item.id)));
+            let needed: BTreeSet<PackId> = kept.iter().flat_map(|item| packs_of(item)).collect();
+            let seq = state.authority().seq();
+            let dropped: Vec<PackId> = gone
+                .iter()
+                .flat_map(|item| packs_of(item))
+                .filter(|id| !needed.contains(id) && state.authority().pack_live_at(id, seq))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            if gone.is_empty() && !all {
+                return Err(Error::NotFound {
+                    what: "item in the trash",
+                    name: "any".into(),
+                });
+            }
+            purged.project = all;
+            purged.items = gone.iter().map(|item| item.name.clone()).collect();
+            let sizes = state.authority().packs();
+            purged.bytes = dropped
+                .iter()
+                .filter_map(|id| sizes.get(id))
+                .map(|pack| pack.bytes)
+                .sum();
+            let body = Body {
+                purged: gone.iter().map(|item| item.id).collect(),
+                trashed_ms: all.then_some(now),
+                ..Body::default()
+            };
+            Ok(Draft::commit(body, Vec::new(), dropped))
+        })
+        .await?;
+        Ok(purged)
+    }
+
+    /// Removes for good what has lain in the trash of a space of one's own for thirty days.
+    pub(crate) async fn expire_trash(&self, view: &View) -> Result<()> {
+        let space = view.space.authority().space();
+        if !view.fresh || view.space.authority().role(self.principal()) != Some(Role::Owner) {
+            return Ok(());
+        }
+        let now = self.now_ms();
+        let known = self.rows.list(SEEN, space.as_bytes()).await?;
+        let trashed: BTreeMap<Vec<u8>, (ItemId, u64)> = view
+            .space
+            .contents()
+            .items()
+            .values()
+            .filter_map(|item| Some((row_key(space, item.id), (item.id, item.trashed_ms?))))
+            .collect();
+        let mut changes: Vec<Change> = known
+            .keys()
+            .filter(|key| !trashed.contains_key(*key))
+            .map(|key| Change::Delete(SEEN, key.clone()))
+            .collect();
+        let mut due = BTreeSet::new();
+        for (key, (item, since)) in trashed {
+            let seen = known.get(&key).and_then(|row| row.as_slice().try_into().ok());
+            match seen.map(u64::from_be_bytes) {
+                None => changes.push(self.rows.put(SEEN, &key, &now.to_be_bytes())),
+                Some(seen) if seen.max(since).saturating_add(KEPT_MS) < now => {
+                    due.insert(item);
+                }
+                Some(_) => {}
+            }
+        }
+        if !changes.is_empty() {
+            self.write(changes).await?;
+        }
+        if !due.is_empty() {
+            self.purge_items(space, &due).await?;
+        }
+        Ok(())
+    }
+}
+
+fn row_key(space: SpaceId, item: ItemId) -> Vec<u8> {
+    [&space.as_bytes()[..], &item.as_bytes()[..]].concat()
+}
+
+fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
+    item.versions.iter().flat_map(|version| match &version.content {
+        Content::Files { packs, .. } => packs.clone(),
+        _ => Vec::new(),
+    })
+}
