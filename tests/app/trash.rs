@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use holdfast_commands::view::{DoneView, IdView, ProjectView, PurgedView, SecretView};
+use holdfast_commands::view::{
+    DoneView, DownloadView, EditView, IdView, ProjectView, PurgedView, SecretView, UploadView,
+};
 use holdfast_commands::{App, Command, FieldInput};
 use holdfast_device::SystemClock;
 use holdfast_engine::Error;
 use holdfast_engine::ports::Clock;
-use holdfast_protocol::item::SecretType;
+use holdfast_protocol::item::{ItemKind, SecretType};
 use holdfast_testkit::{Stage, phrase};
 
 use crate::support::{Desk, hidden};
@@ -161,4 +163,97 @@ async fn without_a_server_the_answer_says_as_of_when() {
     let _folder = stage.stop().await;
     let as_of = ana.run(list()).await.expect("a list").as_of_ms.expect("it is old");
     assert!((before..=after).contains(&as_of), "{before} {as_of} {after}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_forgotten_with_what_only_it_needed() {
+    let stage = Stage::new().await;
+    let ana = Desk::new(&stage, "ana@example.org").await;
+    ana.ask::<ProjectView>(Command::ProjectCreate {
+        name: "Scans".into(),
+        standard: false,
+    })
+    .await;
+    let source = stage.folder().join("source");
+    std::fs::create_dir(&source).expect("a folder");
+    let upload = || Command::Upload {
+        kind: ItemKind::Dataset,
+        project: "Scans".into(),
+        name: "d".into(),
+        note: String::new(),
+        paths: vec![source.clone()],
+        include_hidden: true,
+    };
+    let forget = |version: &str| Command::ItemForget {
+        kind: ItemKind::Dataset,
+        project: "Scans".into(),
+        item: "d".into(),
+        version: version.into(),
+    };
+    std::fs::write(source.join("first"), "only in the first").expect("a file");
+    ana.ask::<UploadView>(upload()).await;
+    let only = ana.run(forget("1")).await;
+    assert!(matches!(only, Err(Error::NotAllowed(_))), "it is the only one");
+    std::fs::remove_file(source.join("first")).expect("it goes");
+    std::fs::write(source.join("second"), "only in the second").expect("a file");
+    ana.ask::<UploadView>(upload()).await;
+    let gone: PurgedView = ana.ask(forget("1")).await;
+    assert!(gone.bytes > 0);
+    let to = stage.folder().join("got");
+    ana.ask::<DownloadView>(Command::Download {
+        kind: ItemKind::Dataset,
+        project: "Scans".into(),
+        item: "d".into(),
+        version: None,
+        to: to.clone(),
+    })
+    .await;
+    assert_eq!(
+        std::fs::read_to_string(to.join("second")).expect("it"),
+        "only in the second"
+    );
+    let missing = ana.run(forget("2")).await;
+    assert!(
+        matches!(missing, Err(Error::NotFound { .. })),
+        "there is one version now"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_can_be_changed_as_often_as_one_likes() {
+    let stage = Stage::new().await;
+    let ana = Desk::new(&stage, "ana@example.org").await;
+    let text = |bytes: usize| {
+        vec![FieldInput {
+            name: "text".into(),
+            value: hidden(&"x".repeat(bytes)),
+        }]
+    };
+    let add = |bytes| Command::SecretAdd {
+        project: None,
+        secret_type: SecretType::Note,
+        name: "note".into(),
+        note: String::new(),
+        fields: text(bytes),
+        expires_ms: None,
+    };
+    assert!(
+        matches!(ana.run(add(60_000)).await, Err(Error::Invalid(_))),
+        "too large"
+    );
+    ana.ask::<IdView>(add(47_000)).await;
+    for turn in 0..24 {
+        let edit = |bytes| Command::SecretEdit {
+            project: None,
+            name: "note".into(),
+            fields: text(bytes),
+            remove: Vec::new(),
+            seen: None,
+        };
+        ana.ask::<EditView>(edit(47_000 + turn)).await;
+        assert!(
+            matches!(ana.run(edit(60_000)).await, Err(Error::Invalid(_))),
+            "too large"
+        );
+    }
 }

@@ -103,3 +103,18 @@ fn no_answer(error: &io::Error) -> Failure {
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal()
 }
+
+/// Somebody has to type a word before something goes for good; `no` is said when he types something else. Without a terminal
+/// nobody can: `--yes` is needed.
+pub(crate) fn sure(word: &str, no: &str) -> Result<()> {
+    if !is_interactive() {
+        return Err(Failure::usage(
+            "Nobody can bring it back, and there is no terminal to ask at.",
+            "Use --yes if you are sure.",
+        ));
+    }
+    match line(&format!("Nobody can bring it back. Type \"{word}\" to go on:"))? {
+        typed if typed == word => Ok(()),
+        _ => Err(Failure::new("cancelled", no, "")),
+    }
+}

@@ -334,6 +334,18 @@ pub enum Command {
         /// Name or id.
         item: String,
     },
+    /// Forgets a version for good.
+    ItemForget {
+        /// Which kind.
+        #[ts(as = "types::ItemKind")]
+        kind: ItemKind,
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        item: String,
+        /// Number or id.
+        version: String,
+    },
     /// Lists the files of a version, a folder at a time. Content is not fetched.
     ItemFiles {
         /// Which kind.

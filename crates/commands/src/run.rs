@@ -51,6 +51,7 @@ pub(crate) async fn run(
         | Command::Download { .. }
         | Command::ItemRename { .. }
         | Command::ItemDelete { .. }
+        | Command::ItemForget { .. }
         | Command::ItemRestore { .. } => item::run(app, command, progress, cancel).await,
         Command::SecretAdd { .. }
         | Command::SecretList { .. }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdfast_crypto::Key32;
 use holdfast_protocol::KeyField;
-use holdfast_protocol::cbor;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::{ItemId, PrincipalId, SpaceId, VersionId};
 use holdfast_protocol::item::{Content, Item, ItemKind, Version};
 use holdfast_protocol::replay::Space;
+use holdfast_protocol::{cbor, limits};
 use minicbor::{Decode, Encode};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -266,6 +266,7 @@ impl Session {
                     version: pending.version,
                     chunk_id_key: memo.chunk_id_key.clone(),
                     previous,
+                    room: room(state, memo.item),
                     memo: pending.memo.clone(),
                 };
                 return Ok((target, memo));
@@ -294,6 +295,7 @@ impl Session {
             version: VersionId::random(&mut rng()),
             chunk_id_key,
             previous: previous(state, item, self.principal()),
+            room: room(state, item),
             memo: cbor::encode(&memo),
         };
         Ok((target, memo))
@@ -395,6 +397,15 @@ fn committed(state: &Space, item: ItemId, version: VersionId) -> Option<(usize, 
     let item = state.contents().items().get(&item)?;
     let index = item.versions.iter().position(|known| known.id == version)?;
     Some((index + 1, &item.versions[index]))
+}
+
+/// How many packs a new version of this item may name: the item travels whole, in one entry, and each takes 17 bytes.
+fn room(state: &Space, item: ItemId) -> usize {
+    /// For all else that is in the entry.
+    const REST: usize = 64 << 10;
+    const PER_PACK: usize = 18;
+    let used = state.contents().items().get(&item).map_or(0, cbor::encoded_len);
+    (limits::ENTRY.saturating_sub(REST + used) / PER_PACK).min(limits::PACKS_PER_COMMIT)
 }
 
 /// The item with its new version, in the light of the newest state: both are kept when somebody else added one, too.

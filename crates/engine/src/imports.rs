@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::rng;
-use crate::secrets::{NewSecret, keep_newest, new_item, new_version};
+use crate::secrets::{NewSecret, check_size, keep_newest, new_item, new_version};
 use crate::session::Session;
 use crate::spaces::Draft;
 
@@ -360,7 +360,10 @@ fn fill(
             },
         };
         let more: usize = items.iter().map(cbor::encoded_len).sum();
-        if more > BATCH {
+        let large = items
+            .iter()
+            .any(|item| item.trashed_ms.is_none() && check_size(item).is_err());
+        if more > BATCH || large {
             batch.results.push(Imported::TooLarge);
             continue;
         }

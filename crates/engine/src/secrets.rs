@@ -3,8 +3,8 @@
 use holdfast_protocol::entry::Body;
 use holdfast_protocol::id::{ItemId, PrincipalId, SpaceId, VersionId};
 use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind, SecretType, Version};
-use holdfast_protocol::limits;
 use holdfast_protocol::replay::Space;
+use holdfast_protocol::{cbor, limits};
 
 use crate::error::{Error, Result};
 use crate::find::{find_item, find_version};
@@ -49,7 +49,9 @@ impl Session {
         let (me, now) = (self.principal(), self.now_ms());
         self.append(space, |state| {
             refuse_name_taken(state, &new.name)?;
-            Ok(put(new_item(id, &new, me, now)))
+            let item = new_item(id, &new, me, now);
+            check_size(&item)?;
+            Ok(put(item))
         })
         .await?;
         Ok(id)
@@ -93,6 +95,7 @@ impl Session {
                 id: item.id,
                 conflict: newest.id != seen,
             });
+            check_size(&item)?;
             Ok(put(item))
         })
         .await?;
@@ -213,6 +216,18 @@ pub(crate) fn new_version(new: &NewSecret, me: PrincipalId, now: u64, note: Stri
 pub(crate) fn keep_newest(item: &mut Item) {
     let surplus = item.versions.len().saturating_sub(limits::SECRET_VERSIONS);
     item.versions.drain(..surplus);
+}
+
+/// A version that is too large would keep later ones from being written: all that are kept travel together.
+pub(crate) fn check_size(item: &Item) -> Result<()> {
+    let newest = item.versions.last().map_or(0, cbor::encoded_len);
+    if newest > limits::SECRET {
+        return Err(Error::Invalid(format!(
+            "a secret holds at most {} KiB; larger things are files: keep them as a dataset",
+            limits::SECRET >> 10
+        )));
+    }
+    Ok(())
 }
 
 /// A commit that puts one item.

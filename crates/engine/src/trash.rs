@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_protocol::entry::{Body, Role};
-use holdfast_protocol::id::{ItemId, PackId, SpaceId};
-use holdfast_protocol::item::{Content, Item};
+use holdfast_protocol::id::{ItemId, PackId, SpaceId, VersionId};
+use holdfast_protocol::item::{Content, Item, Version};
 
 use crate::error::{Error, Result};
 use crate::ports::Change;
@@ -102,6 +102,52 @@ impl Session {
         Ok(purged)
     }
 
+    /// Forgets a version of an item that holds files, for good, and drops the packs that no other version points into.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] for anybody but an owner, and for the only version there is: that is what deleting is for.
+    pub async fn forget_version(&self, space: SpaceId, item: ItemId, version: VersionId) -> Result<Purged> {
+        let mut purged = Purged::default();
+        self.append(space, |state| {
+            if state.authority().role(self.principal()) != Some(Role::Owner) {
+                return Err(Error::NotAllowed(
+                    "only an owner of the project forgets versions".into(),
+                ));
+            }
+            let gone = |what| Error::NotFound {
+                what,
+                name: version.to_string(),
+            };
+            let mut kept = state.contents().items().get(&item).ok_or_else(|| gone("item"))?.clone();
+            let at = kept.versions.iter().position(|known| known.id == version);
+            let old = kept.versions.remove(at.ok_or_else(|| gone("version"))?);
+            if kept.versions.is_empty() {
+                return Err(Error::NotAllowed(
+                    "it is the only version: delete the item instead".into(),
+                ));
+            }
+            let needed: BTreeSet<PackId> = packs_of(&kept).collect();
+            let (authority, packs) = (state.authority(), packs_in(&old));
+            let dropped: BTreeSet<PackId> = packs
+                .into_iter()
+                .filter(|id| !needed.contains(id) && authority.pack_live_at(id, authority.seq()))
+                .collect();
+            purged.items = vec![kept.name.clone()];
+            purged.bytes = dropped
+                .iter()
+                .filter_map(|id| authority.packs().get(id))
+                .map(|pack| pack.bytes)
+                .sum();
+            let body = Body {
+                put: vec![kept],
+                ..Body::default()
+            };
+            Ok(Draft::commit(body, Vec::new(), dropped.into_iter().collect()))
+        })
+        .await?;
+        Ok(purged)
+    }
+
     /// Removes for good what has lain in the trash of a space of one's own for thirty days.
     pub(crate) async fn expire_trash(&self, view: &View) -> Result<()> {
         let space = view.space.authority().space();
@@ -148,8 +194,12 @@ fn row_key(space: SpaceId, item: ItemId) -> Vec<u8> {
 }
 
 fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
-    item.versions.iter().flat_map(|version| match &version.content {
+    item.versions.iter().flat_map(packs_in)
+}
+
+fn packs_in(version: &Version) -> Vec<PackId> {
+    match &version.content {
         Content::Files { packs, .. } => packs.clone(),
         _ => Vec::new(),
-    })
+    }
 }

@@ -29,6 +29,8 @@ pub const NAME: usize = 1_024;
 pub const ENTRIES_PER_PAGE: usize = 500;
 /// Versions of a secret that are kept.
 pub const SECRET_VERSIONS: usize = 20;
+/// One version of a secret, in bytes: an item travels whole, and all versions that are kept have to fit into one [`ENTRY`].
+pub const SECRET: usize = 48 << 10;
 /// An export file, in bytes.
 pub const EXPORT: usize = 64 << 20;
 /// What one box of an export file holds, in bytes; the last one may hold less.

@@ -183,6 +183,18 @@ pub(crate) enum ItemVerb {
         #[arg(value_name = "PROJECT/ITEM")]
         name: ItemName,
     },
+    /// Forget a version for good, and free what only it needed
+    #[command(
+        after_help = "Examples:\n  holdfast dataset forget \"Brain scans/Scans@1\"\n  holdfast dataset forget \"Brain scans/Scans@1\" --yes\n\nNobody can bring it back. A terminal is asked first, unless --yes; without a terminal, --yes is needed."
+    )]
+    Forget {
+        /// Names or ids, and the version
+        #[arg(value_name = "PROJECT/ITEM@VERSION")]
+        name: ItemName,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Take it out of the trash
     #[command(after_help = "Examples:\n  holdfast dataset restore \"Brain scans/Scans\"")]
     Restore {

@@ -335,6 +335,10 @@ pub(crate) fn activity(views: Vec<ActivityView>) -> String {
     table.text("Nothing happened yet.")
 }
 
+pub(crate) fn forgotten(view: PurgedView) -> String {
+    format!("Forgotten for good, {} given back.\n", bytes(view.bytes))
+}
+
 pub(crate) fn purged(view: PurgedView) -> String {
     if view.items.is_empty() && view.project {
         return "The project is removed for good. It was empty.\n".into();

@@ -7,6 +7,7 @@ use holdfast_protocol::item::ItemKind;
 use super::job::Job;
 use crate::args::{ItemName, ItemVerb, UploadVerb};
 use crate::failure::{Failure, Result};
+use crate::input;
 use crate::output::{self, clean, kind_word, say, tell};
 use crate::place::absolute;
 
@@ -145,6 +146,22 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
             let kind_word = kind_word(kind);
             let text = format!("\"{item}\" is in the trash. Undo: holdfast {kind_word} restore \"{project}/{item}\"");
             Job::new(Command::ItemDelete { kind, project, item }, say(text))
+        }
+        ItemVerb::Forget { name, yes } => {
+            let ItemName { project, item, version } = name;
+            let Some(version) = version else {
+                return Err(Failure::usage("Which version?", "Name it: PROJECT/ITEM@VERSION."));
+            };
+            if !yes {
+                input::sure("forget", "Nothing was forgotten.")?;
+            }
+            let command = Command::ItemForget {
+                kind,
+                project,
+                item,
+                version,
+            };
+            Job::new(command, tell(output::forgotten))
         }
         ItemVerb::Restore { name } => {
             let (project, item) = whole(name)?;

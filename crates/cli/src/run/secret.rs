@@ -7,7 +7,7 @@ use super::field::{given, read};
 use super::job::Job;
 use super::secret_file;
 use crate::args::{SecretVerb, split};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::input;
 use crate::output::{self, clean, say, tell};
 
@@ -115,17 +115,7 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
         }
         SecretVerb::Purge { name, project, yes } => {
             if !yes {
-                if !input::is_interactive() {
-                    return Err(Failure::usage(
-                        "There is no terminal to ask.",
-                        "Use --yes to remove it for good.",
-                    ));
-                }
-                let what = name.as_deref().unwrap_or("all of it");
-                let typed = input::line(&format!("Nobody can bring it back. Type \"{what}\" to go on:"))?;
-                if typed != what {
-                    return Err(Failure::new("cancelled", "Nothing was removed.", ""));
-                }
+                input::sure(name.as_deref().unwrap_or("all of it"), "Nothing was removed.")?;
             }
             Job::new(Command::SecretPurge { project, name }, tell(output::purged))
         }

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::{find_project, handle_of};
-use crate::view::{DoneView, DownloadView, Ending, IdView, ItemView, Outcome, SkippedView, UploadView, VersionView};
+use crate::view::{
+    DoneView, DownloadView, Ending, IdView, ItemView, Outcome, PurgedView, SkippedView, UploadView, VersionView,
+};
 
 pub(super) async fn run(
     app: &App,
@@ -132,6 +134,23 @@ pub(super) async fn run(
             let id = find_item(&view.space, &[kind], &item, false)?.id;
             session.trash_item(view.space.authority().space(), id).await?;
             done(&DoneView::YES)
+        }
+        Command::ItemForget {
+            kind,
+            project,
+            item,
+            version,
+        } => {
+            let view = find_project(session, &project, false).await?;
+            let found = find_item(&view.space, &[kind], &item, false)?;
+            let version = find_version(found, Some(&version))?.id;
+            let space = view.space.authority().space();
+            let purged = session.forget_version(space, found.id, version).await?;
+            done(&PurgedView {
+                items: purged.items,
+                bytes: purged.bytes,
+                project: false,
+            })
         }
         Command::ItemRestore { kind, project, item } => {
             let view = find_project(session, &project, false).await?;

@@ -154,6 +154,9 @@ impl Packed {
     }
 }
 
+/// Boxes in one pack. Its row in the journal names each of them, and is itself one box.
+pub(super) const BOXES_PER_PACK: usize = 65_536;
+
 struct Open {
     id: PackId,
     path: PathBuf,
@@ -195,7 +198,8 @@ impl Packer {
     /// many packs wait to be sent.
     pub(super) fn append(&mut self, sealed: &[u8], content: u64) -> Result<(PackId, u64)> {
         let length = sealed.len() as u64;
-        if self.open.as_ref().is_some_and(|open| open.used + length > PACK_TARGET) {
+        let full = |open: &Open| open.used + length > PACK_TARGET || open.held.len() >= BOXES_PER_PACK;
+        if self.open.as_ref().is_some_and(full) {
             self.finish()?;
         }
         let mut open = match self.open.take() {

@@ -26,6 +26,8 @@ pub struct Target {
     pub chunk_id_key: KeyField,
     /// The version whose chunks may be pointed at.
     pub previous: Option<Previous>,
+    /// How many packs the commit can name: an item travels whole, with all its versions.
+    pub room: usize,
     /// Kept in the journal for the caller, who finds it again in [`PendingUpload`](super::PendingUpload).
     pub memo: Vec<u8>,
 }

@@ -11,6 +11,7 @@ use holdfast_protocol::KeyField;
 use holdfast_protocol::entry::PackSize;
 use holdfast_protocol::id::{PackId, VersionId};
 use holdfast_protocol::item::Content;
+use holdfast_protocol::limits::PACK_TARGET;
 use holdfast_protocol::manifest::FileType;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,13 @@ pub async fn upload(
         let (sources, hidden, stop) = (sources.to_vec(), options.include_hidden, stop.clone());
         blocking(move || walk(&sources, hidden, &stop)).await?
     };
+    let bytes: u64 = found.iter().map(|found| found.stamp.size).sum();
+    if bytes.div_ceil(PACK_TARGET) >= target.room as u64 {
+        return Err(Error::Full(
+            "so large a version does not fit beside those there are: forget old versions first (`forget`), or make a new item"
+                .into(),
+        ));
+    }
     spool.make()?;
     let lock = Arc::new(lock_soon(&spool).await?);
     let (upload_key, restored) = begin_or_resume(server, &journal, &spool, target, sources, options, &stop).await?;

@@ -311,6 +311,7 @@ impl World {
             version: VersionId::random(&mut rng()),
             chunk_id_key: KeyField::new(Key32::random(&mut rng())),
             previous: None,
+            room: 1_000,
             memo: b"memo".to_vec(),
         };
         Self {
