@@ -84,7 +84,7 @@ impl Session {
 
 /// Where a version lies.
 pub(crate) fn stored(space: SpaceId, item: &Item, version: &Version) -> Result<Stored> {
-    let Content::Files { manifest, .. } = &version.content else {
+    let Content::Files { manifest, packs, .. } = &version.content else {
         return Err(Error::Invalid("this item holds no files".into()));
     };
     Ok(Stored {
@@ -92,5 +92,6 @@ pub(crate) fn stored(space: SpaceId, item: &Item, version: &Version) -> Result<S
         item: item.id,
         version: version.id,
         manifest: manifest.clone(),
+        packs: packs.clone(),
     })
 }

@@ -388,6 +388,7 @@ fn previous(state: &Space, item: ItemId, me: PrincipalId) -> Option<Previous> {
     Some(Previous {
         version: version.id,
         manifest: manifest.clone(),
+        packs: packs.clone(),
         live,
     })
 }

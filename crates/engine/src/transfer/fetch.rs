@@ -1,5 +1,6 @@
 //! Reads boxes out of packs: whole windows, neighbours in one request, hash or tag compared before anything is opened.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -102,7 +103,15 @@ impl Fetch {
     /// Manifest and listing of a version, with everything about them checked that can be.
     pub(super) async fn version(&self, stored: &Stored) -> Result<(Manifest, Vec<FileRecord>)> {
         let damaged = || Error::damaged(LIST);
+        // Whoever purges keeps the packs that versions name: what lay in others would be gone with them.
+        let named: HashSet<PackId> = stored.packs.iter().copied().collect();
+        if !named.contains(&stored.manifest.pack) {
+            return Err(damaged());
+        }
         let manifest = self.manifest(stored).await?;
+        if !manifest.listing.iter().all(|chunk| named.contains(&chunk.pack)) {
+            return Err(damaged());
+        }
         let parts = self.listing_parts(&manifest).await?;
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if length as u64 != manifest.listing_bytes {
@@ -114,6 +123,10 @@ impl Fetch {
             drop(parts);
             let records = parse(&bytes)
                 .filter(|records| adds_up(&manifest, records))
+                .filter(|records| {
+                    let mut chunks = records.iter().flat_map(|record| &record.chunks);
+                    chunks.all(|chunk| named.contains(&chunk.pack))
+                })
                 .ok_or_else(damaged)?;
             Ok((manifest, records))
         })

@@ -27,6 +27,7 @@ pub(super) async fn previous_chunks(
         item: target.item,
         version: previous.version,
         manifest: previous.manifest.clone(),
+        packs: previous.packs.clone(),
     };
     let fetch = Fetch::new(server, target.space, target.item, pause, stop);
     let (manifest, records) = match fetch.version(&stored).await {

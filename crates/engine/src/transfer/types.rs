@@ -43,6 +43,8 @@ pub struct Stored {
     pub version: VersionId,
     /// Where its manifest lies and what opens it.
     pub manifest: ManifestRef,
+    /// The packs that it names. It may lie in no other: those are not kept for it.
+    pub packs: Vec<PackId>,
 }
 
 /// An earlier version of the item, as an index of what the server has already.
@@ -52,6 +54,8 @@ pub struct Previous {
     pub version: VersionId,
     /// Its manifest.
     pub manifest: ManifestRef,
+    /// All packs that it names.
+    pub packs: Vec<PackId>,
     /// Those of its packs that are live; chunks in others are sent again.
     pub live: Vec<PackId>,
 }

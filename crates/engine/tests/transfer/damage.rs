@@ -133,8 +133,14 @@ async fn another_versions_manifest_is_refused() {
     world.next_version(&first);
     write(&world.path("source/d"), b"d");
     let second = world.commit(&[world.path("source")]).await;
+    let unnamed = Stored {
+        packs: Vec::new(),
+        ..stored.clone()
+    };
+    refused(&world, &unnamed, "packs that it does not name").await;
     let mixed = Stored {
         manifest: files_of(&second.content).0,
+        packs: files_of(&second.content).1,
         ..stored.clone()
     };
     refused(&world, &mixed, "manifest of another version").await;

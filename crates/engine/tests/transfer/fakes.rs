@@ -365,6 +365,7 @@ impl World {
         self.target.previous = Some(Previous {
             version: self.target.version,
             manifest,
+            packs: packs.clone(),
             live: packs,
         });
         self.target.version = VersionId::random(&mut rng());
@@ -379,6 +380,7 @@ impl World {
             item,
             version,
             manifest: files_of(&uploaded.content).0,
+            packs: files_of(&uploaded.content).1,
         }
     }
 

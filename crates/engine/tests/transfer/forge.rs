@@ -101,12 +101,14 @@ impl<'a> Forge<'a> {
             key: KeyField::new(key),
         };
         self.bytes.extend_from_slice(&sealed);
-        self.world.memory.store(self.pack, self.bytes);
+        let pack = self.pack;
+        self.world.memory.store(pack, self.bytes);
         Stored {
             space,
             item,
             version,
             manifest,
+            packs: vec![pack],
         }
     }
 }
