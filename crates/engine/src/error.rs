@@ -86,7 +86,7 @@ pub enum Error {
     CannotMove(String),
     /// The server did not answer.
     #[error("The server can't be reached ({0}). Nothing was lost.")]
-    Unreachable(String),
+    Unreachable(Unreachable),
     /// The server said no, in its own words.
     #[error("The server refused: {message}")]
     Server {
@@ -231,7 +231,7 @@ impl Error {
 
 impl From<Unreachable> for Error {
     fn from(error: Unreachable) -> Self {
-        Self::Unreachable(error.0)
+        Self::Unreachable(error)
     }
 }
 

@@ -147,7 +147,9 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         Ok(recovered) => recovered,
         Err(error) => {
             // A server that fell silent may have acted: then this kit is the only one.
-            if let (Error::Unreachable(_), Some(file), Some(kit)) = (&error, file, &kit) {
+            if let (Error::Unreachable(silent), Some(file), Some(kit)) = (&error, file, &kit)
+                && silent.sent
+            {
                 match file.name() {
                     Ok(()) => message(&format!(
                         "If the keys were changed, the new Recovery Kit is {}.",
