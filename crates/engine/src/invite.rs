@@ -72,6 +72,17 @@ impl Invitation {
 }
 
 /// `HKDF-Expand(code, label "invitation" || invitation || bundle hash)`, which is an HMAC under the code.
+/// The server does not say which of these it is.
+fn ended(error: Error) -> Error {
+    match error {
+        Error::NotFound { .. } => {
+            Error::Missing("This invitation has ended: it was used, taken back, or is older than 7 days.".into())
+                .advise("Ask whoever invited you for a new one, or to share the project with you.")
+        }
+        other => other,
+    }
+}
+
 fn proof(code: &Key32, id: InvitationId, bundle: Hash) -> [u8; 32] {
     *holdfast_crypto::hkdf_expand(code, &labelled("invitation", &[id.as_bytes(), bundle.as_bytes()])).expose()
 }
@@ -148,7 +159,7 @@ impl Session {
                 invitation.server
             )));
         }
-        let answer = self.api.directory(invitation.inviter).await?;
+        let answer = self.api.directory(invitation.inviter).await.map_err(ended)?;
         let chain = holdfast_protocol::bundle::verify_chain(&answer.chain)?;
         if !chain
             .iter()
@@ -164,7 +175,8 @@ impl Session {
         let proof = invitation.proof(self.keyring().current().bundle().hash).to_vec();
         self.api
             .claim_invitation(invitation.id, &ClaimInvitation { proof: proof.into() })
-            .await?;
+            .await
+            .map_err(ended)?;
         Ok(inviter.bundle.handle)
     }
 

@@ -54,7 +54,10 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let (_lock, host) = new_profile(&place, &server).await?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
-        false => phrase::fresh(common.master_key_file.as_deref())?,
+        false => phrase::fresh(
+            common.master_key_file.as_deref(),
+            "Name a file that holds it with --master-key-file, or let Holdfast make one with --generate.",
+        )?,
     };
     let new = NewAccount {
         handle: &args.handle,
@@ -120,7 +123,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
-        false => phrase::fresh(args.new_master_key_file.as_deref())?,
+        false => phrase::fresh(
+            args.new_master_key_file.as_deref(),
+            "Name a file that holds it with --new-master-key-file, or let Holdfast make one with --generate.",
+        )?,
     };
     if args.fresh.generate {
         // Before it is sent: the kit ends with the change, so cut off in the middle this would be the only way in.

@@ -104,7 +104,14 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
             )
         }
         SecretVerb::Remove { name, project } => {
-            let text = format!("\"{}\" is in the trash. Undo: holdfast secret restore", clean(&name));
+            let place = project
+                .as_deref()
+                .map(|project| format!(" --in \"{}\"", clean(project)));
+            let text = format!(
+                "\"{0}\" is in the trash. Undo: holdfast secret restore \"{0}\"{1}",
+                clean(&name),
+                place.unwrap_or_default()
+            );
             named(
                 project,
                 name,

@@ -55,7 +55,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectPurge { project } => {
             let view = match find_project(session, &project, true).await {
-                Err(Error::NotFound { .. }) => find_project(session, &project, false).await?,
+                Err(error) if error.code() == "not-found" => find_project(session, &project, false).await?,
                 found => found?,
             };
             let purged = session.purge(view.space.authority().space()).await?;
@@ -145,11 +145,13 @@ async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome
 /// Refuses a name that another project has than the one that is to get it.
 async fn refuse_taken(session: &Session, name: &str, this: Option<SpaceId>) -> Result<()> {
     match find_project(session, name, false).await {
-        Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) if error.code() == "not-found" => Ok(()),
         Ok(view) if Some(view.space.authority().space()) == this => Ok(()),
-        _ => Err(Error::AlreadyExists(format!(
-            "There is already a project called \"{name}\"."
-        ))),
+        _ => Err(
+            Error::AlreadyExists(format!("There is already a project called \"{name}\".")).advise(format!(
+                "Choose another name, or give the other one another: holdfast project rename \"{name}\" NEW-NAME"
+            )),
+        ),
     }
 }
 
@@ -392,7 +394,7 @@ fn role_word(role: Role) -> &'static str {
     }
 }
 
-fn kind_word(kind: ItemKind) -> &'static str {
+pub(super) fn kind_word(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Dataset => "dataset",
         ItemKind::Model => "model",

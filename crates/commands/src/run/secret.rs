@@ -146,7 +146,17 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::SecretUntrash { project, name } => {
             let view = place(session, project.as_deref()).await?;
-            let id = session.untrash_secret(view.space.authority().space(), &name).await?;
+            let id = session.untrash_secret(view.space.authority().space(), &name).await;
+            let id = id.map_err(|error| match error {
+                Error::AlreadyExists(_) => {
+                    let place = project.as_ref().map(|project| format!(" --in \"{project}\""));
+                    error.advise(format!(
+                        "Give the other one another name first: holdfast secret edit \"{name}\"{} --name NEW-NAME",
+                        place.unwrap_or_default()
+                    ))
+                }
+                other => other,
+            })?;
             done(&IdView {
                 id: id.to_string(),
                 name,
