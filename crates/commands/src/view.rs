@@ -160,6 +160,8 @@ views! {
         /// Who.
         handle: String,
         /// How sure this user is of the keys.
+        /// Whether the server has an account with this handle already: the project can be shared with it at once.
+        has_account: bool,
         #[ts(as = "types::PinState")]
         checked: PinState,
         /// Since when that is so, milliseconds since 1970-01-01 UTC.

@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_crypto::{Key32, labelled};
+use holdfast_protocol::bundle::valid_handle;
 use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{Body, Role};
 use holdfast_protocol::id::{Hash, InvitationId, PrincipalId, SpaceId};
@@ -71,7 +72,6 @@ impl Invitation {
     }
 }
 
-/// `HKDF-Expand(code, label "invitation" || invitation || bundle hash)`, which is an HMAC under the code.
 /// The server does not say which of these it is.
 fn ended(error: Error) -> Error {
     match error {
@@ -83,6 +83,7 @@ fn ended(error: Error) -> Error {
     }
 }
 
+/// `HKDF-Expand(code, label "invitation" || invitation || bundle hash)`, which is an HMAC under the code.
 fn proof(code: &Key32, id: InvitationId, bundle: Hash) -> [u8; 32] {
     *holdfast_crypto::hkdf_expand(code, &labelled("invitation", &[id.as_bytes(), bundle.as_bytes()])).expose()
 }
@@ -113,11 +114,24 @@ impl Session {
     /// Makes an invitation to a project.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`] for anybody but an owner.
+    /// [`Error::NotAllowed`] for anybody but an owner, [`Error::Invalid`] for a handle that nobody can have,
+    /// [`Error::AlreadyExists`] for that of a member.
     pub async fn invite(&self, space: SpaceId, handle: &str, role: Role) -> Result<Invitation> {
         let view = self.view(space).await?;
         if view.space.authority().role(self.principal()) != Some(Role::Owner) {
             return Err(Error::NotAllowed("only an owner invites people".into()));
+        }
+        if !valid_handle(handle) {
+            return Err(Error::Invalid(
+                "nobody can have this handle: it is lowercase printable text without spaces, for example ana@example.org"
+                    .into(),
+            ));
+        }
+        if let Some(principal) = self.account_of(handle).await?
+            && view.space.authority().role(principal).is_some()
+        {
+            return Err(Error::AlreadyExists(format!("{handle} is in this project already."))
+                .advise("Change the role with `holdfast project role`, if that is what you want."));
         }
         let me = self.keyring().current().bundle().clone();
         let invitation = Invitation {
@@ -146,6 +160,18 @@ impl Session {
             })
             .await?;
         Ok(invitation)
+    }
+
+    /// The account that has a handle, as the server says; nothing of it is kept or trusted.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn account_of(&self, handle: &str) -> Result<Option<PrincipalId>> {
+        match self.api.lookup(handle).await {
+            Ok(entry) => Ok(Some(entry.principal)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
     }
 
     /// Answers an invitation as the newcomer, and pins the inviter as checked.

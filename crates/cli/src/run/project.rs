@@ -33,14 +33,17 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             },
             tell(output::shared),
         ),
-        ProjectVerb::Invite { project, address, role } => Job::new(
-            Command::ProjectInvite {
-                project,
-                address,
-                role: role.into(),
-            },
-            tell(output::invitation),
-        ),
+        ProjectVerb::Invite { project, address, role } => {
+            let place = project.clone();
+            Job::new(
+                Command::ProjectInvite {
+                    project,
+                    address,
+                    role: role.into(),
+                },
+                tell(move |view| output::invitation(&place, role.into(), &view)),
+            )
+        }
         ProjectVerb::Role { project, handle, role } => Job::new(
             Command::ProjectRole {
                 project,

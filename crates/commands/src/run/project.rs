@@ -109,10 +109,16 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 expires_ms: session.now_ms() + GOOD_FOR_MS,
             })
         }
+            // It is made already, whatever becomes of this question.
+            let has_account = session
+                .account_of(&address)
+                .await
+                .is_ok_and(|account| account.is_some());
         Command::InvitationAccept { text } => {
             let inviter = session.accept_invitation(&Invitation::parse(text.expose())?).await?;
             done(&IdView {
                 id: String::new(),
+                has_account,
                 name: inviter,
             })
         }
