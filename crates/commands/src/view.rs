@@ -116,6 +116,8 @@ views! {
     MemberView {
         /// Who.
         handle: String,
+        /// The id of that account, which never changes.
+        id: String,
         /// What he may do.
         #[ts(as = "types::Role")]
         role: Role,
@@ -137,6 +139,8 @@ views! {
     ShareView {
         /// With whom.
         handle: String,
+        /// The id of that account.
+        id: String,
         /// As what.
         #[ts(as = "types::Role")]
         role: Role,
@@ -163,6 +167,8 @@ views! {
         /// Whether the server has an account with this handle already: the project can be shared with it at once.
         has_account: bool,
         #[ts(as = "types::PinState")]
+        /// The id of that account.
+        id: String,
         checked: PinState,
         /// Since when that is so, milliseconds since 1970-01-01 UTC.
         since_ms: u64,

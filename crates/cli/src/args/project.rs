@@ -97,7 +97,7 @@ pub(crate) enum ProjectVerb {
     Share {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
         /// What that person may do
         #[arg(long, value_enum)]
@@ -119,7 +119,7 @@ pub(crate) enum ProjectVerb {
     Role {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
         /// What that person may do from now on
         #[arg(long, value_enum)]
@@ -157,7 +157,7 @@ pub(crate) enum ProjectVerb {
     Remove {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
     },
     /// Leave a project

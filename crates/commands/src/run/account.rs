@@ -122,7 +122,10 @@ async fn words(session: &Session, handle: Option<String>) -> Result<Outcome> {
             // What this device knows it knows without the server.
             Err(Error::Unreachable(reason)) => {
                 let (people, _) = session.known_people().await?;
-                let known = people.into_iter().find(|person| person.bundle.bundle.handle == handle);
+                let known = people.into_iter().find(|person| {
+                    let bundle = &person.bundle.bundle;
+                    bundle.handle == handle || bundle.principal.to_string() == handle
+                });
                 known.ok_or(Error::Unreachable(reason))?
             }
             answer => answer?,
@@ -151,6 +154,7 @@ async fn people(app: &App, session: &Session) -> Result<Outcome> {
                 .collect();
             common.sort();
             PersonView {
+                id: id.to_string(),
                 handle: person.bundle.bundle.handle.clone(),
                 checked: person.state,
                 since_ms: person.since_ms,
@@ -198,14 +202,14 @@ fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
     let (Error::Unreachable(silent), Some(file)) = (&error, file) else {
         return error;
     };
-    let place = match file.name() {
-        Ok(()) => format!("the new kit is in {}", out.display()),
-        Err(other) => other.to_string(),
-    };
     if !silent.sent {
         // The kit before it counts as it did; the draft goes with its owner.
         return error;
     }
+    let place = match file.name() {
+        Ok(()) => format!("the new kit is in {}", out.display()),
+        Err(other) => other.to_string(),
+    };
     Error::Unreachable(Unreachable::silent(format!(
         "{silent}; it is not known whether the new Recovery Kit counts: {place}, and `holdfast kit test` tells"
     )))

@@ -69,7 +69,8 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             let view = find_project(session, &project, false).await?;
             let person = session.share(view.space.authority().space(), &handle, role).await?;
             done(&ShareView {
-                handle,
+                handle: person.bundle.bundle.handle.clone(),
+                id: person.bundle.bundle.principal.to_string(),
                 role,
                 checked: person.state,
                 words: person.words().join(" "),
@@ -82,7 +83,8 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 .set_role(view.space.authority().space(), principal, role)
                 .await?;
             let views = members(session, &find_project(session, &project, false).await?).await?;
-            let changed = views.into_iter().find(|view| view.handle == handle);
+            let id = principal.to_string();
+            let changed = views.into_iter().find(|view| view.id == id);
             done(&changed.ok_or_else(|| Error::Internal("a member who is not there".into()))?)
         }
         Command::InvitationList { project } => {
@@ -270,6 +272,7 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
             checked_ms: person.as_ref().map_or(member.since_ms, |person| person.since_ms),
             since_ms: member.since_ms,
             words: person.map(|person| person.words().join(" ")).unwrap_or_default(),
+            id: member.principal.to_string(),
             me,
         });
     }
@@ -277,7 +280,7 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
     Ok(views)
 }
 
-/// Who in a project has this handle.
+/// Who in a project has this handle or id.
 async fn member(session: &Session, view: &View, handle: &str) -> Result<PrincipalId> {
     for member in view.space.authority().members().keys() {
         if handle_of(session, *member).await? == handle {
@@ -289,6 +292,12 @@ async fn member(session: &Session, view: &View, handle: &str) -> Result<Principa
         name: handle.to_owned(),
     })
 }
+    // An id first: nobody can take another one's by choosing it as a handle.
+    if let Ok(id) = handle.parse::<PrincipalId>()
+        && view.space.authority().members().contains_key(&id)
+    {
+        return Ok(id);
+    }
 
 async fn withdraw(session: &Session, project: &str, invitation: &str) -> Result<Outcome> {
     let view = find_project(session, project, false).await?;
@@ -319,7 +328,7 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
     let id = view.space.authority().space();
     let could_open = session.remove_member(id, principal).await?;
     done(&RemovedView {
-        handle: handle.to_owned(),
+        handle: handle_of(session, principal).await?,
         could_open: could_open
             .items
             .into_iter()
