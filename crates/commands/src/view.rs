@@ -147,6 +147,8 @@ views! {
         /// How sure this user is of her keys.
         #[ts(as = "types::PinState")]
         checked: PinState,
+        /// Since when that is so, milliseconds since 1970-01-01 UTC.
+        since_ms: u64,
         /// Her six words.
         words: String,
     }

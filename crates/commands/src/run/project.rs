@@ -76,6 +76,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 words: person.words().join(" "),
             })
         }
+                since_ms: person.since_ms,
         Command::ProjectRole { project, handle, role } => {
             let view = find_project(session, &project, false).await?;
             let principal = member(session, &view, &handle).await?;
