@@ -19,7 +19,7 @@ pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
-pub(crate) use secret::{FieldArg, FieldValue, SecretVerb, TypeArg};
+pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
 pub(crate) use secret_file::{SecretExport, SecretImport};
 pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;

@@ -57,6 +57,7 @@ pub(crate) async fn run(
         | Command::SecretShow { .. }
         | Command::SecretEdit { .. }
         | Command::SecretHistory { .. }
+        | Command::SecretDescribe { .. }
         | Command::SecretMove { .. }
         | Command::SecretRestore { .. }
         | Command::SecretUntrash { .. }

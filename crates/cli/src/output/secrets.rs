@@ -88,6 +88,10 @@ pub(crate) fn secret_edited(view: EditView) -> String {
     "Changed. What was before is in its history.\n".into()
 }
 
+pub(crate) fn secret_described(view: IdView) -> String {
+    format!("\"{}\" is changed.\n", clean(&view.name))
+}
+
 pub(crate) fn moved(to: &str, view: &MovedView) -> String {
     let mut text = format!("It is in \"{}\" now.", clean(to));
     let Some(from) = &view.from else {

@@ -6,7 +6,7 @@ use holdfast_commands::view::MovedView;
 use super::field::{given, read};
 use super::job::Job;
 use super::secret_file;
-use crate::args::{SecretVerb, split};
+use crate::args::{SecretEdit, SecretVerb, split};
 use crate::failure::Result;
 use crate::output::{self, clean, say, tell};
 
@@ -44,6 +44,19 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
                 version: version.clone(),
             };
             named(project, name, command, tell(output::secret))
+        }
+        SecretVerb::Edit(args) if args.fields.is_empty() && args.remove.is_empty() => {
+            let SecretEdit {
+                rename, note, expires, ..
+            } = args;
+            let command = |project, name| Command::SecretDescribe {
+                project,
+                name,
+                rename: rename.clone(),
+                note: note.clone(),
+                expires,
+            };
+            named(args.project, args.name, command, tell(output::secret_described))
         }
         SecretVerb::Edit(args) => {
             let fields = given(&args.fields, None)?;

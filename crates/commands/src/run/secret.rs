@@ -8,7 +8,7 @@ use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind, SecretTy
 use zeroize::Zeroizing;
 
 use crate::app::{App, done, ended};
-use crate::command::{Command, FieldInput};
+use crate::command::{Command, Expiry, FieldInput};
 use crate::run::{find_project, handle_of};
 use crate::secret_types::field_info;
 use crate::view::{
@@ -117,6 +117,29 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                     conflict: edited.conflict,
                 },
             )
+        }
+        Command::SecretDescribe {
+            project,
+            name,
+            rename,
+            note,
+            expires,
+        } => {
+            let view = place(session, project.as_deref()).await?;
+            let item = find_item(&view.space, SECRET, &name, false)?;
+            let name = rename.unwrap_or_else(|| item.name.clone());
+            let expires_ms = match expires {
+                None => item.expires_ms,
+                Some(Expiry::Never) => None,
+                Some(Expiry::AtMs(ms)) => Some(ms),
+            };
+            let note = note.as_deref().unwrap_or(&item.description);
+            let space = view.space.authority().space();
+            session.describe_item(space, item.id, &name, note, expires_ms).await?;
+            done(&IdView {
+                id: item.id.to_string(),
+                name,
+            })
         }
         Command::SecretHistory { project, name } => {
             let view = place(session, project.as_deref()).await?;
