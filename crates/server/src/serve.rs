@@ -127,6 +127,9 @@ fn take_folder(data: &Path) -> Result<File, Error> {
         .map_err(Error::Data)?;
     match lock.try_lock() {
         // What lies in it is not all there yet: a new database beside it would take the rest for rubbish.
+    if ops::rights(data).is_ok_and(|(rights, _)| rights != ops::Rights::Closed) {
+        tracing::warn!("others on this computer may look into the data folder: chmod 700 closes it");
+    }
         Ok(()) if data.join(ops::RESTORING).exists() => Err(Error::Restoring),
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::InUse),

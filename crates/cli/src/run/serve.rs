@@ -3,6 +3,7 @@
 use holdfast_commands::Ending;
 use holdfast_engine::Error;
 use holdfast_server::{Config, logs};
+use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +24,9 @@ pub(super) fn run(screen: Screen, args: Serve) -> u8 {
     match runtime().and_then(|runtime| runtime.block_on(serve(screen, args))) {
         Ok(()) => exit::of_ending(Ending::Done),
         Err(failure) => screen.fail(&failure),
+    // Whatever the server makes is for this user alone, also in a folder that was there before. Set here, while there is one
+    // thread.
+    let _ = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     }
 }
 
