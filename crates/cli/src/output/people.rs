@@ -67,7 +67,12 @@ pub(crate) fn account(view: AccountView) -> String {
 }
 
 pub(crate) fn listening(view: ListeningView) -> String {
-    format!("Listening on {}\nStop with Ctrl-C.\n", view.listening)
+    let metrics = view.metrics.map(|url| format!("Metrics at {url}\n"));
+    format!(
+        "Listening on {}\n{}Stop with Ctrl-C.\n",
+        view.listening,
+        metrics.unwrap_or_default()
+    )
 }
 
 /// One's own, to read out.
