@@ -182,7 +182,7 @@ pub(crate) enum ProjectVerb {
     },
     /// Remove for good what is in a project's trash, or the project that is in the trash
     #[command(
-        after_help = "Examples:\n  holdfast project purge \"Brain scans\"\n  holdfast project purge \"Brain scans\" --yes\n\nNobody can bring it back. A terminal is asked first, unless --yes."
+        after_help = "Examples:\n  holdfast project purge \"Brain scans\"\n  holdfast project purge \"Brain scans\" --yes\n\nNobody can bring it back. You are asked first, unless --yes; without a terminal --yes is needed."
     )]
     Purge {
         /// Name or id

@@ -2,11 +2,10 @@
 
 use holdfast_commands::view::IdView;
 use holdfast_commands::{Command, Hidden};
-use holdfast_engine::Error;
 
 use super::job::Job;
 use crate::args::ProjectVerb;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{self, clean, say, tell};
 
@@ -77,13 +76,25 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             Job::new(Command::ProjectRestore { project }, say(text))
         }
         ProjectVerb::Purge { project, yes } => {
-            if !yes && input::is_interactive() {
-                let typed = input::line(&format!("Nobody can bring it back. Type \"{project}\" to go on:"))?;
-                if typed != project {
-                    return Err(Error::Cancelled.into());
-                }
+            if !yes {
+                mean_it(&project)?;
             }
             Job::new(Command::ProjectPurge { project }, tell(output::purged))
         }
     })
+}
+
+/// Asks whether what nobody can bring back is to go. Where nobody can be asked, nothing goes.
+fn mean_it(project: &str) -> Result<()> {
+    if !input::is_interactive() {
+        return Err(Failure::usage(
+            "Nobody can bring back what is purged, and there is no terminal to ask whether that is meant.",
+            "A script says --yes.",
+        ));
+    }
+    let typed = input::line(&format!("Nobody can bring it back. Type \"{project}\" to go on:"))?;
+    if typed == project {
+        return Ok(());
+    }
+    Err(Failure::new("cancelled", "Nothing was removed.", ""))
 }
