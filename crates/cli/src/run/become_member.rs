@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
 use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, write_kit};
@@ -67,11 +68,25 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
     };
-    if args.fresh.generate {
-        // Before it is sent: stopped after the server made the account, this would be the only way in.
-        message(&output::master_key(phrase.expose()));
-    }
-    let (session, made_kit) = with_bar("making keys", Session::sign_up(host.clone(), new)).await?;
+    let shown = AtomicBool::new(false);
+    // Before it is sent: stopped after the server made the account, this would be the only way in. But not before all that
+    // can be known beforehand is right.
+    let bars = Bars::new();
+    let show = || {
+        bars.clear();
+        if args.fresh.generate {
+            message(&output::master_key(phrase.expose()));
+            shown.store(true, Ordering::Relaxed);
+        }
+    };
+    bars.doing("making keys");
+    let made = Session::sign_up_telling(host.clone(), new, show).await;
+    bars.clear();
+    let (session, made_kit) = made.inspect_err(|error| {
+        if shown.load(Ordering::Relaxed) && is_no_account(error) {
+            message("The Master Key above belongs to no account: forget it.");
+        }
+    })?;
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
@@ -222,6 +237,15 @@ fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<String>
     Ok(invited)
 }
 
+/// Whether a sign-up that failed has certainly made no account: the server said no, or heard nothing.
+fn is_no_account(error: &Error) -> bool {
+    match error.bare() {
+        Error::NotAllowed(_) | Error::AlreadyExists(_) | Error::Full(_) => true,
+        Error::Unreachable(silent) => !silent.sent,
+        _ => false,
+    }
+}
+
 /// A profile that belongs to nobody yet, and the way to the server.
 async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)> {
     let lock = place.alone().await?;
@@ -300,4 +324,37 @@ async fn with_bar<T>(what: &'static str, work: impl Future<Output = T>) -> T {
     let result = work.await;
     bars.clear();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_engine::ports::Unreachable;
+
+    #[test]
+    fn a_master_key_is_forgotten_only_where_no_account_can_be() {
+        let taken = Error::AlreadyExists("taken".into());
+        assert!(is_no_account(&taken) && is_no_account(&taken.advise("x")));
+        assert!(is_no_account(&Error::Unreachable(Unreachable::unsent("refused"))));
+        assert!(!is_no_account(&Error::Unreachable(Unreachable::silent("cut off"))));
+        assert!(!is_no_account(&Error::Internal("made, but not kept".into())));
+    }
+
+    #[test]
+    fn a_missing_folder_is_said_as_the_system_says_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &str| new_file(folder.path().join(path)).err().unwrap().0.message;
+        assert!(
+            told("nope/kit.pdf").contains("No such file or directory"),
+            "{}",
+            told("nope/kit.pdf")
+        );
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(
+            told("file/kit.pdf").contains("Not a directory"),
+            "{}",
+            told("file/kit.pdf")
+        );
+        assert!(new_file(folder.path().join("kit.pdf")).is_ok());
+    }
 }
