@@ -95,6 +95,7 @@ pub fn text() -> String {
         view::ItemView,
         view::VersionView,
         view::SecretView,
+        view::SecretVersionView,
         view::SecretDetail,
         view::FieldView,
         view::EditView,

@@ -235,7 +235,7 @@ views! {
         bytes: u64,
         /// Bytes that were sent.
         bytes_sent: u64,
-        /// Pieces that were there already.
+        /// Pieces that the server had before.
         chunks_reused: u64,
         /// Bytes of the files that the server had before.
         bytes_reused: u64,
@@ -458,16 +458,31 @@ views! {
         name: String,
         /// Its type; `project-key` for the key of a project.
         r#type: String,
-        /// Last change, milliseconds since 1970-01-01 UTC.
+        /// The same as `changed_ms`, under its first name.
         changed: u64,
         /// When it stops working.
         expires_ms: Option<u64>,
+        /// Last change, milliseconds since 1970-01-01 UTC.
+        changed_ms: u64,
         /// When it was put into the trash, if it is there.
         #[serde(default)]
         trashed_ms: Option<u64>,
     }
     /// A secret.
     SecretDetail {
+    /// A version of a secret.
+    SecretVersionView {
+        /// 1 is the oldest that is kept.
+        version: usize,
+        /// Its id.
+        id: String,
+        /// Who made it.
+        author: String,
+        /// When, milliseconds since 1970-01-01 UTC.
+        created_ms: u64,
+        /// Where it came from, if it was not typed in.
+        note: String,
+    }
         /// In short.
         secret: SecretView,
         /// About it.

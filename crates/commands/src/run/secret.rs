@@ -12,7 +12,7 @@ use crate::command::{Command, Expiry, FieldInput};
 use crate::run::{find_project, handle_of};
 use crate::secret_types::field_info;
 use crate::view::{
-    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretView, VersionView,
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, SecretDetail, SecretVersionView, SecretView,
 };
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
@@ -146,14 +146,12 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             let item = find_item(&view.space, SECRET, &name, false)?;
             let mut views = Vec::new();
             for (index, version) in item.versions.iter().enumerate() {
-                views.push(VersionView {
+                views.push(SecretVersionView {
                     version: index + 1,
                     id: version.id.to_string(),
                     author: handle_of(session, version.author).await?,
                     created_ms: version.created_ms,
                     note: version.note.clone(),
-                    files: 0,
-                    bytes: 0,
                 });
             }
             done(&views)
@@ -310,6 +308,7 @@ async fn list(session: &Session, project: Option<&str>, trashed: bool) -> Result
                     name: format!("Project key of {}", view.space.contents().name()),
                     r#type: "project-key".into(),
                     changed: authority.core().created_ms,
+                    changed_ms: authority.core().created_ms,
                     expires_ms: None,
                     trashed_ms: None,
                 });
@@ -322,16 +321,16 @@ async fn list(session: &Session, project: Option<&str>, trashed: bool) -> Result
 
 fn secret_view(item: &Item) -> SecretView {
     let secret_type = item.secret_type.and_then(|kind| serde_json::to_value(kind).ok());
+    let newest = item.versions.last();
+    let changed_ms = newest.map_or(item.created_ms, |version| version.created_ms);
     SecretView {
         id: item.id.to_string(),
         name: item.name.clone(),
         r#type: secret_type
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default(),
-        changed: item
-            .versions
-            .last()
-            .map_or(item.created_ms, |version| version.created_ms),
+        changed: changed_ms,
+        changed_ms,
         expires_ms: item.expires_ms,
         trashed_ms: item.trashed_ms,
     }
