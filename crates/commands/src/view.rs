@@ -209,6 +209,8 @@ views! {
         kind: ItemKind,
         /// The name.
         name: String,
+        /// Whether it is in the trash, where it can be opened as well.
+        trashed: bool,
     }
     /// Something that happened.
     ActivityView {

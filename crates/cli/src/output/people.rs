@@ -310,7 +310,8 @@ pub(crate) fn removed(view: RemovedView) -> String {
         text.push_str("What was seen can't be unseen. These could be opened:\n");
     }
     for item in &view.could_open {
-        text.push_str(&format!("  {} {}\n", kind_word(item.kind), clean(&item.name)));
+        let place = if item.trashed { " (in the trash)" } else { "" };
+        text.push_str(&format!("  {} {}{place}\n", kind_word(item.kind), clean(&item.name)));
     }
     for secret in &view.change_secrets {
         text.push_str(&format!("  secret {}: change it where it comes from\n", clean(secret)));

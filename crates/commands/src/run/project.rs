@@ -1,6 +1,6 @@
 //! Verbs about projects and who is in them.
 
-use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::item::{ItemKind, PinState};
@@ -333,7 +333,7 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
         could_open: could_open
             .items
             .into_iter()
-            .map(|(kind, name)| ItemName { kind, name })
+            .map(|Opened { kind, name, trashed }| ItemName { kind, name, trashed })
             .collect(),
         change_secrets: could_open.secrets,
         new_key: view.space.authority().core().encrypted,
