@@ -56,6 +56,7 @@ fn done() -> Frame {
     Frame::Ended(Outcome {
         ending: Ending::Done,
         value: serde_json::to_value(DoneView::YES).unwrap_or_default(),
+        notes: Vec::new(),
     })
 }
 

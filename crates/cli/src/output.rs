@@ -59,6 +59,7 @@ impl Screen {
     /// Shows how a command ended, and returns the exit code.
     pub(crate) fn show(self, outcome: Outcome, tell: &Tell) -> u8 {
         let exit = exit::of_ending(outcome.ending);
+        outcome.notes.iter().for_each(|note| message(&clean(note)));
         let text = if self.json {
             to_line(&outcome.value)
         } else {

@@ -248,5 +248,9 @@ pub(crate) fn done(view: &impl Serialize) -> Result<Outcome> {
 
 pub(crate) fn ended(ending: Ending, view: &impl Serialize) -> Result<Outcome> {
     let value = serde_json::to_value(view).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Outcome { ending, value })
+    Ok(Outcome {
+        ending,
+        value,
+        notes: Vec::new(),
+    })
 }

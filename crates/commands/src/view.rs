@@ -160,17 +160,17 @@ views! {
         handle: String,
         /// When it ends, milliseconds since 1970-01-01 UTC.
         expires_ms: u64,
+        /// Whether the server has an account with this handle already: the project can be shared with it at once.
+        has_account: bool,
     }
     /// Somebody this device knows.
     PersonView {
         /// Who.
         handle: String,
-        /// How sure this user is of the keys.
-        /// Whether the server has an account with this handle already: the project can be shared with it at once.
-        has_account: bool,
-        #[ts(as = "types::PinState")]
         /// The id of that account.
         id: String,
+        /// How sure this user is of the keys.
+        #[ts(as = "types::PinState")]
         checked: PinState,
         /// Since when that is so, milliseconds since 1970-01-01 UTC.
         since_ms: u64,
@@ -462,16 +462,14 @@ views! {
         r#type: String,
         /// The same as `changed_ms`, under its first name.
         changed: u64,
-        /// When it stops working.
-        expires_ms: Option<u64>,
         /// Last change, milliseconds since 1970-01-01 UTC.
         changed_ms: u64,
+        /// When it stops working.
+        expires_ms: Option<u64>,
         /// When it was put into the trash, if it is there.
         #[serde(default)]
         trashed_ms: Option<u64>,
     }
-    /// A secret.
-    SecretDetail {
     /// A version of a secret.
     SecretVersionView {
         /// 1 is the oldest that is kept.
@@ -485,6 +483,8 @@ views! {
         /// Where it came from, if it was not typed in.
         note: String,
     }
+    /// A secret.
+    SecretDetail {
         /// In short.
         secret: SecretView,
         /// About it.
@@ -634,6 +634,9 @@ pub struct Outcome {
     pub ending: Ending,
     /// The view, as it is shown with `--json`.
     pub value: serde_json::Value,
+    /// What people should hear beside it; one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What the owner's process sends back while and after it runs a command.

@@ -30,7 +30,11 @@ pub(super) fn done(view: &impl Serialize) -> Result<Outcome> {
 
 pub(super) fn ended(ending: Ending, view: &impl Serialize) -> Result<Outcome> {
     let value = serde_json::to_value(view).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Outcome { ending, value })
+    Ok(Outcome {
+        ending,
+        value,
+        notes: Vec::new(),
+    })
 }
 
 /// Starts the agent, unless somebody has the keys already.

@@ -8,11 +8,14 @@ use holdfast_protocol::replay::EventKind;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
-use crate::run::{find_project, handle_of};
+use crate::run::{PutOut, find_project, handle_of, put_out};
 use crate::view::{
     ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
     ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, WaitingView,
 };
+
+/// How long the list of projects says of one that somebody put this user out of it.
+const TOLD_FOR_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
     let session = app.session().await?;
@@ -73,10 +76,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 id: person.bundle.bundle.principal.to_string(),
                 role,
                 checked: person.state,
+                since_ms: person.since_ms,
                 words: person.words().join(" "),
             })
         }
-                since_ms: person.since_ms,
         Command::ProjectRole { project, handle, role } => {
             let view = find_project(session, &project, false).await?;
             let principal = member(session, &view, &handle).await?;
@@ -106,22 +109,22 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectInvite { project, address, role } => {
             let view = find_project(session, &project, false).await?;
             let invitation = session.invite(view.space.authority().space(), &address, role).await?;
-            done(&InvitationView {
-                invitation: invitation.text().to_string(),
-                handle: address,
-                expires_ms: session.now_ms() + GOOD_FOR_MS,
-            })
-        }
             // It is made already, whatever becomes of this question.
             let has_account = session
                 .account_of(&address)
                 .await
                 .is_ok_and(|account| account.is_some());
+            done(&InvitationView {
+                invitation: invitation.text().to_string(),
+                handle: address,
+                expires_ms: session.now_ms() + GOOD_FOR_MS,
+                has_account,
+            })
+        }
         Command::InvitationAccept { text } => {
             let inviter = session.accept_invitation(&Invitation::parse(text.expose())?).await?;
             done(&IdView {
                 id: String::new(),
-                has_account,
                 name: inviter,
             })
         }
@@ -183,7 +186,13 @@ async fn list(session: &Session) -> Result<Outcome> {
         }
     }
     views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    ended(if left_out { Ending::Partial } else { Ending::Done }, &views)
+    let mut outcome = ended(if left_out { Ending::Partial } else { Ending::Done }, &views)?;
+    for view in &all.views {
+        let out = put_out(session, view).await?;
+        let recent = |out: &PutOut| out.time_ms.saturating_add(TOLD_FOR_MS) > session.now_ms();
+        outcome.notes.extend(out.filter(recent).map(|out| out.sentence));
+    }
+    Ok(outcome)
 }
 
 /// A project that can't be used, as far as this device knows it.
@@ -263,6 +272,7 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
         let person = session.known_person(member.principal).await?;
         views.push(MemberView {
             handle: handle_of(session, member.principal).await?,
+            id: member.principal.to_string(),
             role: member.role,
             kind: "user".into(),
             checked: match &person {
@@ -273,7 +283,6 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
             checked_ms: person.as_ref().map_or(member.since_ms, |person| person.since_ms),
             since_ms: member.since_ms,
             words: person.map(|person| person.words().join(" ")).unwrap_or_default(),
-            id: member.principal.to_string(),
             me,
         });
     }
@@ -283,6 +292,12 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
 
 /// Who in a project has this handle or id.
 async fn member(session: &Session, view: &View, handle: &str) -> Result<PrincipalId> {
+    // An id first: nobody can take another one's by choosing it as a handle.
+    if let Ok(id) = handle.parse::<PrincipalId>()
+        && view.space.authority().members().contains_key(&id)
+    {
+        return Ok(id);
+    }
     for member in view.space.authority().members().keys() {
         if handle_of(session, *member).await? == handle {
             return Ok(*member);
@@ -293,12 +308,6 @@ async fn member(session: &Session, view: &View, handle: &str) -> Result<Principa
         name: handle.to_owned(),
     })
 }
-    // An id first: nobody can take another one's by choosing it as a handle.
-    if let Ok(id) = handle.parse::<PrincipalId>()
-        && view.space.authority().members().contains_key(&id)
-    {
-        return Ok(id);
-    }
 
 async fn withdraw(session: &Session, project: &str, invitation: &str) -> Result<Outcome> {
     let view = find_project(session, project, false).await?;
