@@ -262,11 +262,17 @@ pub(super) fn new_file(path: PathBuf) -> Result<PathBuf> {
     if path.symlink_metadata().is_ok() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())).into());
     }
-    if !path.parent().is_some_and(Path::is_dir) {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Error::io(path.parent().unwrap_or(&path), &missing).into());
+    let folder = path.parent().unwrap_or(&path);
+    // As the system says it, in the words that other commands repeat.
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(path),
+        Ok(_) => Err(Error::Io {
+            path: folder.display().to_string(),
+            reason: "Not a directory".into(),
+        }
+        .into()),
+        Err(error) => Err(Error::io(folder, &error).into()),
     }
-    Ok(path)
 }
 
 fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {
