@@ -6,6 +6,8 @@ mod content;
 mod keys;
 #[path = "verbs/killed.rs"]
 mod killed;
+#[path = "verbs/next_steps.rs"]
+mod next_steps;
 #[path = "verbs/people.rs"]
 mod people;
 #[path = "verbs/shapes.rs"]

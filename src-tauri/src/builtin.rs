@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use holdfast_device::Profile;
+use holdfast_engine::ports::Unreachable;
 use holdfast_engine::{Error, Result};
 use holdfast_server::{Config, Running};
 
@@ -17,12 +18,13 @@ pub(crate) async fn start(profile: &Profile, port: Option<u16>) -> Result<Runnin
         quota_bytes: QUOTA,
         origin: None,
         open_signup: true,
+        metrics: None,
     };
     holdfast_server::start(config).await.map_err(|error| match error {
-        holdfast_server::Error::Listen(at, why) => Error::Unreachable(format!(
+        holdfast_server::Error::Listen(at, why) => Error::Unreachable(Unreachable::unsent(format!(
             "port {} of this computer, where your data is served, is taken by another program: {why}",
             at.port()
-        )),
+        ))),
         holdfast_server::Error::InUse => {
             Error::Conflict("Another program is serving this profile's data already.".into())
         }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use holdfast_commands::{
-    CharacterClass, Command, Ending, ExportProtection, FieldInfo, FieldInput, ImportChoice, ImportFile, PasswordKind,
-    Recipe, SECRET_TYPES, types, view,
+    CharacterClass, Command, Ending, Expiry, ExportProtection, FieldInfo, FieldInput, ImportChoice, ImportFile,
+    PasswordKind, Recipe, SECRET_TYPES, types, view,
 };
 use serde_json::{Value, json};
 use ts_rs::{Config, TS};
@@ -54,6 +54,7 @@ pub fn text() -> String {
         ImportFile,
         ImportChoice,
         ExportProtection,
+        Expiry,
         FieldInput,
         Command,
         Ending,
@@ -95,6 +96,7 @@ pub fn text() -> String {
         view::ItemView,
         view::VersionView,
         view::SecretView,
+        view::SecretVersionView,
         view::SecretDetail,
         view::FieldView,
         view::EditView,
@@ -197,7 +199,8 @@ pub fn text() -> String {
         "secret-list": Vec<view::SecretView>,
         "secret-show": view::SecretDetail,
         "secret-edit": view::EditView,
-        "secret-history": Vec<view::VersionView>,
+        "secret-describe": view::IdView,
+        "secret-history": Vec<view::SecretVersionView>,
         "secret-move": view::MovedView,
         "secret-purge": view::PurgedView,
         "secret-remove": view::DoneView,

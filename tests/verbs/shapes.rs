@@ -28,14 +28,14 @@ fn each_answer_has_its_keys() {
     let signed_in = laptop
         .run(&["signin", "--server", &url, "--handle", "ana@example.org"])
         .ok();
-    assert_eq!(keys(&signed_in), "bits handle id server skipped words");
+    assert_eq!(keys(&signed_in), "bits handle id kit server skipped words");
 
     let project = "bytes changed_ms encrypted fresh id members name role trashed trouble";
-    let member = "checked checked_ms handle kind me role since_ms words";
+    let member = "checked checked_ms handle id kind me role since_ms words";
     let item = "bytes changed_by changed_ms files id kind name trashed versions";
     let version = "author bytes created_ms files id note version";
-    let secret = "changed expires_ms id name trashed_ms type";
-    let in_order: [(&[&str], &str); 47] = [
+    let secret = "changed changed_ms expires_ms id name trashed_ms type";
+    let in_order: [(&[&str], &str); 48] = [
         (&["status"], "alarms handle news online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
         (&["words"], "checked handle words"),
@@ -47,13 +47,13 @@ fn each_answer_has_its_keys() {
         (&["project", "show", "Scans"], "items key_epoch people project"),
         (
             &["project", "share", "Scans", "ben@example.org", "--role", "reader"],
-            "checked handle role words",
+            "checked handle id role since_ms words",
         ),
         (
             &["verify", "ben@example.org", "--words", bens.as_str().expect("words")],
             "checked handle words",
         ),
-        (&["people"], "checked handle projects since_ms words"),
+        (&["people"], "checked handle id projects since_ms words"),
         (&["project", "members", "Scans"], member),
         (
             &["project", "role", "Scans", "ben@example.org", "--role", "contributor"],
@@ -62,7 +62,7 @@ fn each_answer_has_its_keys() {
         (&["project", "activity", "Scans"], "seq text time_ms what who"),
         (
             &["project", "invite", "Scans", "dora@example.org"],
-            "expires_ms handle invitation",
+            "expires_ms handle has_account invitation",
         ),
         (&["project", "invitations", "Scans"], "expires_ms handle id role"),
         (&["project", "withdraw", "Scans", "dora@example.org"], "done"),
@@ -98,7 +98,14 @@ fn each_answer_has_its_keys() {
             &["secret", "edit", "s", "--in", "Scans 2", "--field", &field],
             "conflict id",
         ),
-        (&["secret", "history", "s", "--in", "Scans 2"], version),
+        (
+            &["secret", "edit", "s", "--in", "Scans 2", "--note", "about it"],
+            "id name",
+        ),
+        (
+            &["secret", "history", "s", "--in", "Scans 2"],
+            "author created_ms id note version",
+        ),
         (
             &["secret", "move", "s", "--from", "Scans 2", "--in", "Other"],
             "change_secrets from id name readable_by",
@@ -109,11 +116,11 @@ fn each_answer_has_its_keys() {
             &["project", "remove", "Scans 2", "ben@example.org"],
             "change_secrets could_open handle new_key",
         ),
-        (&["project", "purge", "Scans 2"], "bytes items project"),
+        (&["project", "purge", "Scans 2", "--yes"], "bytes items project"),
         (&["project", "delete", "Other"], "done"),
         (&["project", "restore", "Other"], "done"),
         (&["project", "delete", "Scans 2"], "done"),
-        (&["project", "purge", "Scans 2"], "bytes items project"),
+        (&["project", "purge", "Scans 2", "--yes"], "bytes items project"),
         (&["project", "list"], project),
         (&["unlock"], "alarms handle news online server unlocked"),
         (&["lock"], "done"),

@@ -57,6 +57,7 @@ fn done() -> Frame {
         ending: Ending::Done,
         value: serde_json::to_value(DoneView::YES).unwrap_or_default(),
         as_of_ms: None,
+        notes: Vec::new(),
     })
 }
 

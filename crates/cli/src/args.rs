@@ -19,7 +19,7 @@ pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
-pub(crate) use secret::{FieldArg, FieldValue, SecretVerb, TypeArg};
+pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
 pub(crate) use secret_file::{SecretExport, SecretImport};
 pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
@@ -64,10 +64,14 @@ pub(crate) struct Common {
 
 const EVERYWHERE: &str = "Everywhere";
 
+/// Where in the list those stand that few people need: after all others.
+const SERVERS: usize = 900;
+
 /// The verbs.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Run a server
+    /// Server: run one
+    #[command(display_order = SERVERS)]
     Serve(Serve),
     /// Make an account
     Signup(SignUp),
@@ -125,9 +129,11 @@ pub(crate) enum Verb {
     Secret(SecretVerb),
     /// Move this account to another server
     Relocate(Relocate),
-    /// Copy a server's data into a folder, while it runs
+    /// Server: copy its data into a folder, while it runs
+    #[command(display_order = SERVERS + 1)]
     Backup(Backup),
-    /// Make a server's data folder from a backup
+    /// Server: make its data folder from a backup (for a project or a dataset: `project restore`, `dataset restore`)
+    #[command(display_order = SERVERS + 2)]
     Restore(Restore),
     /// Look whether this profile, or a server's data, is as it should be
     Doctor(Doctor),

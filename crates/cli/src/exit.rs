@@ -69,6 +69,7 @@ pub(crate) fn of_ending(ending: Ending) -> u8 {
 mod tests {
     use super::*;
     use holdfast_engine::Error;
+    use holdfast_engine::ports::Unreachable;
     use holdfast_protocol::Refusal;
 
     #[test]
@@ -107,7 +108,10 @@ mod tests {
             (Error::KeysChanged(text()), 21),
             (Error::Conflict(text()), 22),
             (Error::CannotMove(text()), 1),
-            (Error::Unreachable(text()), 30),
+            (Error::Unreachable(Unreachable::silent("")), 30),
+            (Error::Unreachable(Unreachable::unsent("")), 30),
+            (Error::Missing(text()), 12),
+            (Error::NotAllowed(text()).advise("x"), 13),
             (
                 Error::Server {
                     code: "rate-limited".into(),

@@ -66,6 +66,7 @@ impl Screen {
                 minute(as_of_ms)
             ));
         }
+        outcome.notes.iter().for_each(|note| message(&clean(note)));
         let text = if self.json {
             to_line(&outcome.value)
         } else {

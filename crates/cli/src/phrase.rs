@@ -88,15 +88,15 @@ pub(crate) fn try_again(failure: &Failure, asked: bool, tried: u32) -> bool {
     again
 }
 
-/// A new Master Key, strong enough: from a file, or typed twice.
-pub(crate) fn fresh(file: Option<&Path>) -> Result<PhraseText> {
+/// A new Master Key, strong enough: from a file, or typed twice. `instead` says which option names the file.
+pub(crate) fn fresh(file: Option<&Path>, instead: &str) -> Result<PhraseText> {
     if let Some(path) = file {
         return PhraseText::from_file(path)?.check_strength();
     }
     if !is_terminal() {
         return Err(Failure::usage(
             "There is no terminal to ask for the new Master Key.",
-            "Name a file that holds it, or let Holdfast make one where --generate is offered.",
+            instead,
         ));
     }
     message("Choose the one phrase that opens everything. Long is good: six or more words that don't belong together.");

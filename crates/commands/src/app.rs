@@ -275,5 +275,6 @@ pub(crate) fn ended(ending: Ending, view: &impl Serialize) -> Result<Outcome> {
         ending,
         value,
         as_of_ms: None,
+        notes: Vec::new(),
     })
 }

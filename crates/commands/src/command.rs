@@ -57,6 +57,16 @@ pub struct FieldInput {
     pub value: Hidden,
 }
 
+/// When a secret stops working where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expiry {
+    /// As far as is known, never.
+    Never,
+    /// Then, milliseconds since 1970-01-01 UTC.
+    AtMs(u64),
+}
+
 /// A file to import, as it lies on the computer of the process that runs the command.
 #[derive(Clone, Serialize, Deserialize, TS)]
 pub struct ImportFile {
@@ -521,6 +531,25 @@ pub enum Command {
         remove: Vec<String>,
         /// The version that was seen before the edit, by id; the newest if absent.
         seen: Option<String>,
+    },
+    /// Gives a secret another name or note, or says when it stops working. No version is written.
+    SecretDescribe {
+        /// The project; one's own secrets if absent.
+        project: Option<String>,
+        /// Name or id.
+        name: String,
+        /// The new name; as before if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        rename: Option<String>,
+        /// The new note; as before if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        note: Option<String>,
+        /// When it stops working; as before if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        expires: Option<Expiry>,
     },
     /// Lists a secret's versions.
     SecretHistory {

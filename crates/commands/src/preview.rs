@@ -217,6 +217,7 @@ mod tests {
                 hash: Hash([5; 32]),
                 key: key(),
             },
+            packs: vec![PackId([4; 16])],
         };
         let record = FileRecord {
             path: b"x.csv".to_vec(),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use holdfast_engine::ports::Progress;
 use holdfast_engine::{Error, Result, Session, View};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
+use holdfast_protocol::replay::EventKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -57,6 +58,7 @@ pub(crate) async fn run(
         | Command::SecretList { .. }
         | Command::SecretShow { .. }
         | Command::SecretEdit { .. }
+        | Command::SecretDescribe { .. }
         | Command::SecretHistory { .. }
         | Command::SecretMove { .. }
         | Command::SecretRestore { .. }
@@ -88,13 +90,14 @@ async fn find_project(session: &Session, name: &str, trashed: bool) -> Result<Vi
     {
         return Err(trouble.error);
     }
-    let mut found: Vec<View> = all
+    let (mut found, others): (Vec<View>, Vec<View>) = all
         .views
         .into_iter()
-        .filter(|view| view.space.authority().role(session.principal()).is_some())
-        .filter(|view| view.space.contents().trashed_ms().is_some() == trashed && !view.space.contents().is_removed())
-        .filter(|view| view.space.contents().name() == name)
-        .collect();
+        .filter(|view| view.space.contents().name() == name && !view.space.contents().is_removed())
+        .partition(|view| {
+            view.space.authority().role(session.principal()).is_some()
+                && view.space.contents().trashed_ms().is_some() == trashed
+        });
     match (found.pop(), found.is_empty()) {
         (Some(view), true) => Ok(view),
         (Some(view), false) => {
@@ -108,11 +111,77 @@ async fn find_project(session: &Session, name: &str, trashed: bool) -> Result<Vi
                 candidates: ids.join(", "),
             })
         }
-        (None, _) => Err(Error::NotFound {
-            what: "project",
-            name: name.to_owned(),
-        }),
+        (None, _) => Err(not_there(session, name, &others).await?),
     }
+}
+
+/// Why there is no project of that name to work on, as far as this device knows: `others` have it, too.
+async fn not_there(session: &Session, name: &str, others: &[View]) -> Result<Error> {
+    let me = session.principal();
+    let is_in = |view: &&View| view.space.authority().role(me).is_some();
+    if let Some(view) = others.iter().find(is_in) {
+        return Ok(match view.space.contents().trashed_ms() {
+            Some(_) => Error::Missing(format!("The project \"{name}\" is in the trash."))
+                .advise(format!("Take it out first: holdfast project restore \"{name}\"")),
+            None => Error::NotFound {
+                what: "project in the trash",
+                name: name.to_owned(),
+            },
+        });
+    }
+    for view in others {
+        if let Some(put_out) = put_out(session, view).await? {
+            return Ok(Error::Missing(put_out.sentence).advise("Ask an owner of the project."));
+        }
+    }
+    Ok(Error::NotFound {
+        what: "project",
+        name: name.to_owned(),
+    })
+}
+
+/// How this user came to be out of a project.
+pub(crate) struct PutOut {
+    pub(crate) sentence: String,
+    /// By the clock of whoever did it; 0 where it was the user.
+    pub(crate) time_ms: u64,
+}
+
+/// Whether this user is out of a project that a device of his has seen, and how that came.
+pub(crate) async fn put_out(session: &Session, view: &View) -> Result<Option<PutOut>> {
+    let me = session.principal();
+    if view.space.authority().role(me).is_some() {
+        return Ok(None);
+    }
+    let contents = view.space.contents();
+    let ended = contents.events().iter().rev().find(|event| match &event.kind {
+        EventKind::Removed(whom) => *whom == me,
+        EventKind::Left => event.author == me,
+        _ => false,
+    });
+    let Some(event) = ended else { return Ok(None) };
+    let name = contents.name();
+    let day = day(event.time_ms);
+    Ok(Some(if event.author == me {
+        PutOut {
+            sentence: format!("You are no longer in \"{name}\": you left it on {day}."),
+            time_ms: 0,
+        }
+    } else {
+        let who = handle_of(session, event.author).await?;
+        PutOut {
+            sentence: format!("You are no longer in \"{name}\": {who} removed you on {day}."),
+            time_ms: event.time_ms,
+        }
+    }))
+}
+
+/// A day as people and logs write it, UTC.
+fn day(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
+    // Other people's clocks say what they like.
+    time::OffsetDateTime::from_unix_timestamp(seconds)
+        .map_or_else(|_| "a day that does not exist".into(), |time| time.date().to_string())
 }
 
 /// The name to show for a principal.

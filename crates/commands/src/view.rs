@@ -130,6 +130,8 @@ views! {
     MemberView {
         /// Who.
         handle: String,
+        /// The id of that account, which never changes.
+        id: String,
         /// What he may do.
         #[ts(as = "types::Role")]
         role: Role,
@@ -151,12 +153,16 @@ views! {
     ShareView {
         /// With whom.
         handle: String,
+        /// The id of that account.
+        id: String,
         /// As what.
         #[ts(as = "types::Role")]
         role: Role,
         /// How sure this user is of her keys.
         #[ts(as = "types::PinState")]
         checked: PinState,
+        /// Since when that is so, milliseconds since 1970-01-01 UTC.
+        since_ms: u64,
         /// Her six words.
         words: String,
     }
@@ -168,11 +174,15 @@ views! {
         handle: String,
         /// When it ends, milliseconds since 1970-01-01 UTC.
         expires_ms: u64,
+        /// Whether the server has an account with this handle already: the project can be shared with it at once.
+        has_account: bool,
     }
     /// Somebody this device knows.
     PersonView {
         /// Who.
         handle: String,
+        /// The id of that account.
+        id: String,
         /// How sure this user is of the keys.
         #[ts(as = "types::PinState")]
         checked: PinState,
@@ -213,6 +223,8 @@ views! {
         kind: ItemKind,
         /// The name.
         name: String,
+        /// Whether it is in the trash, where it can be opened as well.
+        trashed: bool,
     }
     /// Something that happened.
     ActivityView {
@@ -239,7 +251,7 @@ views! {
         bytes: u64,
         /// Bytes that were sent.
         bytes_sent: u64,
-        /// Pieces that were there already.
+        /// Pieces that the server had before.
         chunks_reused: u64,
         /// Bytes of the files that the server had before.
         bytes_reused: u64,
@@ -462,13 +474,28 @@ views! {
         name: String,
         /// Its type; `project-key` for the key of a project.
         r#type: String,
-        /// Last change, milliseconds since 1970-01-01 UTC.
+        /// The same as `changed_ms`, under its first name.
         changed: u64,
+        /// Last change, milliseconds since 1970-01-01 UTC.
+        changed_ms: u64,
         /// When it stops working.
         expires_ms: Option<u64>,
         /// When it was put into the trash, if it is there.
         #[serde(default)]
         trashed_ms: Option<u64>,
+    }
+    /// A version of a secret.
+    SecretVersionView {
+        /// 1 is the oldest that is kept.
+        version: usize,
+        /// Its id.
+        id: String,
+        /// Who made it.
+        author: String,
+        /// When, milliseconds since 1970-01-01 UTC.
+        created_ms: u64,
+        /// Where it came from, if it was not typed in.
+        note: String,
     }
     /// A secret.
     SecretDetail {
@@ -624,6 +651,9 @@ pub struct Outcome {
     /// As of when it is, milliseconds since 1970-01-01 UTC, where the server did not answer and it comes from this device.
     #[serde(default)]
     pub as_of_ms: Option<u64>,
+    /// What people should hear beside it; one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What the owner's process sends back while and after it runs a command.

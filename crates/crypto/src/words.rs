@@ -38,18 +38,22 @@ pub fn security_words(fingerprint: &[u8; 32]) -> [&'static str; 6] {
     words
 }
 
-/// Reads six words as somebody types them: any case, white space or commas between them. `None` when they are not exactly six
+/// Reads six words as somebody types them: any case, anything but letters between them. `None` when they are not exactly six
 /// words of the list.
 #[must_use]
 pub fn parse_words(text: &str) -> Option<[&'static str; 6]> {
+    let mut parts = text.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty());
     let mut words = [""; 6];
-    let mut typed = text
-        .split(|c: char| c == ',' || c.is_whitespace())
-        .filter(|word| !word.is_empty());
     for word in &mut words {
-        *word = LIST[position(typed.next()?)?];
+        let part = parts.next()?;
+        let at = match position(part) {
+            Some(at) => at,
+            // Four words have a hyphen of their own ("t-shirt"); the first half of none of them is a word.
+            None => position(&format!("{part}-{}", parts.next()?))?,
+        };
+        *word = LIST[at];
     }
-    typed.next().is_none().then_some(words)
+    parts.next().is_none().then_some(words)
 }
 
 /// The place of a word in the list, whatever its case.

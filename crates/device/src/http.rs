@@ -64,7 +64,7 @@ impl HttpTransport {
             .then(|| Url::parse(&format!("{}{path}", self.origin)).ok())
             .flatten();
         let Some(url) = url.filter(|url| url.origin().ascii_serialization() == self.origin) else {
-            return Err(Unreachable("not a path of this server".into()));
+            return Err(Unreachable::unsent("not a path of this server"));
         };
         let method = match method {
             Method::Get => reqwest::Method::GET,
@@ -82,7 +82,7 @@ impl HttpTransport {
 
     /// Reads a whole body, and no more than `limit` bytes of it.
     async fn read_body(&self, mut answer: reqwest::Response, limit: usize) -> std::result::Result<Bytes, Unreachable> {
-        let too_long = || Unreachable("the answer is longer than it may be".into());
+        let too_long = || Unreachable::silent("the answer is longer than it may be");
         let announced = answer.content_length();
         if announced.is_some_and(|length| length > limit as u64) {
             return Err(too_long());
@@ -90,7 +90,7 @@ impl HttpTransport {
         let bodiless = matches!(answer.status().as_u16(), 204 | 205 | 304);
         if announced.is_none() && !answer.headers().contains_key(TRANSFER_ENCODING) && !bodiless {
             // It would end with the connection: nobody could tell a whole answer from one that was cut (RFC 9112, 8).
-            return Err(Unreachable("the answer doesn't say where it ends".into()));
+            return Err(Unreachable::silent("the answer doesn't say where it ends"));
         }
         // What was announced is not yet there: room is made as it comes.
         let mut body = BytesMut::new();
@@ -156,7 +156,7 @@ impl Transport for HttpTransport {
             .and_then(|kind| kind.to_str().ok())
             .unwrap_or_default();
         if answer.status() != reqwest::StatusCode::OK || !kind.starts_with("text/event-stream") {
-            return Err(Unreachable(format!(
+            return Err(Unreachable::silent(format!(
                 "the server answered {} instead of events",
                 answer.status().as_u16()
             )));
@@ -184,11 +184,15 @@ impl Transport for HttpTransport {
 }
 
 fn silent() -> Unreachable {
-    Unreachable("it does not answer".into())
+    Unreachable::silent("it does not answer")
 }
 
 fn unreachable(error: reqwest::Error) -> Unreachable {
-    Unreachable(reason(error))
+    // While connecting, TLS included, nothing of a request is on its way.
+    if error.is_connect() {
+        return Unreachable::unsent(reason(error));
+    }
+    Unreachable::silent(reason(error))
 }
 
 /// The innermost reason, which is the one people can use ("connection refused"); without the address.
@@ -248,7 +252,7 @@ mod tests {
             b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
         ] {
             let error = mute(start, soon).await.send(get.clone()).await.unwrap_err();
-            assert_eq!(error.0, silent().0, "{start:?}");
+            assert_eq!(error, silent(), "{start:?}");
         }
         assert!(mute(b"", soon).await.listen("/", "t").await.is_err());
         let stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -102,7 +102,8 @@ impl Api {
     /// # Errors
     /// [`Error::AlreadyExists`] when the handle is taken.
     pub async fn sign_up(&self, message: &SignUp) -> Result<()> {
-        self.open_empty(Method::Post, "/v1/accounts", Some(message)).await
+        let made = self.open_empty(Method::Post, "/v1/accounts", Some(message)).await;
+        made.map_err(not_open)
     }
 
     /// Asks for what is needed before signing in.
@@ -199,7 +200,8 @@ impl Api {
     /// # Errors
     /// [`Error::AlreadyExists`] when the handle is taken.
     pub async fn move_account(&self, message: &MoveAccount) -> Result<Tokens> {
-        self.open(Method::Post, "/v1/accounts/move", Some(message)).await
+        let moved = self.open(Method::Post, "/v1/accounts/move", Some(message)).await;
+        moved.map_err(not_open)
     }
 
     /// Puts entries of a log aside that another server has, from number `from` on; says which one is wanted next. Without
@@ -537,6 +539,14 @@ fn parse<T: DeserializeOwned>(response: &Response) -> Result<T> {
     })
 }
 
+/// Nobody but whoever runs the server decides who gets an account there.
+fn not_open(error: Error) -> Error {
+    match error {
+        Error::NotAllowed(_) => error.advise("Ask whoever runs the server."),
+        other => other,
+    }
+}
+
 /// Turns the server's refusals into the engine's errors.
 fn check(response: Response) -> Result<Response> {
     if (200..300).contains(&response.status) {
@@ -555,9 +565,10 @@ fn check(response: Response) -> Result<Response> {
         .collect();
     Err(match code.as_str() {
         code::NOT_ALLOWED => Error::NotAllowed(message),
+        // Its sentence says no more than that, and would stand where a name does.
         code::NOT_FOUND => Error::NotFound {
-            what: "such thing on the server",
-            name: message,
+            what: "such thing on the server, or not for this account",
+            name: String::new(),
         },
         code::ALREADY_EXISTS => Error::AlreadyExists(message),
         code::CONFLICT => Error::Conflict(message),

@@ -39,13 +39,16 @@ pub enum Error {
     #[error("This profile already belongs to {0}.")]
     ProfileTaken(String),
     /// Nothing with this name.
-    #[error("There is no {what} called \"{name}\".")]
+    #[error("{}", not_found(what, name))]
     NotFound {
         /// For example `project`.
         what: &'static str,
-        /// As the user wrote it.
+        /// As the user wrote it; empty where nobody named it.
         name: String,
     },
+    /// It was there once, or is where it can't be used: a sentence says so.
+    #[error("{0}")]
+    Missing(String),
     /// No account whose box this kit opens.
     #[error("This Recovery Kit opens no account on this server.")]
     NoSuchKit,
@@ -89,7 +92,7 @@ pub enum Error {
     CannotMove(String),
     /// The server did not answer.
     #[error("The server can't be reached ({0}). Nothing was lost.")]
-    Unreachable(String),
+    Unreachable(Unreachable),
     /// The server said no, in its own words.
     #[error("The server refused: {message}")]
     Server {
@@ -127,6 +130,21 @@ pub enum Error {
     /// A fault of this program or this computer.
     #[error("Something is wrong with this program or computer: {0}")]
     Internal(String),
+    /// Another error, with a next step of its own where the usual one would lead nowhere.
+    #[error("{error}")]
+    Advised {
+        /// The error.
+        error: Box<Self>,
+        /// What to do instead.
+        next: String,
+    },
+}
+
+fn not_found(what: &str, name: &str) -> String {
+    if name.is_empty() {
+        return format!("There is no {what}.");
+    }
+    format!("There is no {what} called \"{name}\".")
 }
 
 impl Error {
@@ -141,7 +159,7 @@ impl Error {
             Self::Locked => "locked",
             Self::NoAccount => "no-account",
             Self::ProfileTaken(_) => "profile-taken",
-            Self::NotFound { .. } | Self::NoSuchKit => "not-found",
+            Self::NotFound { .. } | Self::Missing(_) | Self::NoSuchKit => "not-found",
             Self::Ambiguous { .. } => "ambiguous",
             Self::NotAllowed(_) => "not-allowed",
             Self::AlreadyExists(_) => "already-exists",
@@ -162,12 +180,31 @@ impl Error {
             Self::PassphraseNeeded => "passphrase-needed",
             Self::PassphraseWrong => "passphrase-wrong",
             Self::Internal(_) => "internal",
+            Self::Advised { error, .. } => error.code(),
+        }
+    }
+
+    /// The same with another next step.
+    #[must_use]
+    pub fn advise(self, next: impl Into<String>) -> Self {
+        Self::Advised {
+            error: Box::new(self),
+            next: next.into(),
+        }
+    }
+
+    /// What happened, without advice: what code that acts on errors looks at.
+    #[must_use]
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Advised { error, .. } => error.bare(),
+            other => other,
         }
     }
 
     /// What the user can do next.
     #[must_use]
-    pub fn next(&self) -> &'static str {
+    pub fn next(&self) -> &str {
         match self {
             Self::WrongMasterKey => {
                 "Check Caps Lock and the keyboard layout and try again. If it was changed on another device, sign in again with the new one."
@@ -180,7 +217,7 @@ impl Error {
             Self::Locked => "Run `holdfast unlock`, or give --master-key-file.",
             Self::NoAccount => "Run `holdfast signup` or `holdfast signin`.",
             Self::ProfileTaken(_) => "Use another folder with --profile.",
-            Self::NotFound { .. } => "Look at the list of what is there.",
+            Self::NotFound { .. } | Self::Missing(_) => "Look at the list of what is there.",
             Self::NoSuchKit => {
                 "Check the server's address on the kit. A kit ends when the Master Key is changed or a newer kit is made: look for the newest one."
             }
@@ -214,6 +251,7 @@ impl Error {
             }
             Self::PassphraseWrong => "Check Caps Lock and the keyboard layout and try again.",
             Self::Internal(_) => "Please report this with the code.",
+            Self::Advised { next, .. } => next,
         }
     }
 
@@ -238,7 +276,7 @@ impl Error {
 
 impl From<Unreachable> for Error {
     fn from(error: Unreachable) -> Self {
-        Self::Unreachable(error.0)
+        Self::Unreachable(error)
     }
 }
 
@@ -254,5 +292,32 @@ impl From<StoreError> for Error {
 impl From<BundleError> for Error {
     fn from(error: BundleError) -> Self {
         Self::KeysChanged(format!("The server showed keys that are not acceptable: {error}."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_changes_the_next_step_alone() {
+        let plain = Error::NotAllowed("the last owner can't leave".into());
+        let advised = plain.clone().advise("Make somebody else an owner first.");
+        assert_eq!((advised.code(), advised.to_string()), (plain.code(), plain.to_string()));
+        assert_eq!(advised.next(), "Make somebody else an owner first.");
+        assert!(matches!(advised.bare(), Error::NotAllowed(_)));
+    }
+
+    #[test]
+    fn what_nobody_named_has_no_name_in_the_sentence() {
+        let told = |name: &str| {
+            Error::NotFound {
+                what: "project",
+                name: name.into(),
+            }
+            .to_string()
+        };
+        assert_eq!(told("P"), "There is no project called \"P\".");
+        assert_eq!(told(""), "There is no project.");
     }
 }

@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_crypto::{Key32, labelled};
+use holdfast_protocol::bundle::valid_handle;
 use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{Body, Role};
 use holdfast_protocol::id::{Hash, InvitationId, PrincipalId, SpaceId};
@@ -71,6 +72,17 @@ impl Invitation {
     }
 }
 
+/// The server does not say which of these it is.
+fn ended(error: Error) -> Error {
+    match error {
+        Error::NotFound { .. } => {
+            Error::Missing("This invitation has ended: it was used, taken back, or is older than 7 days.".into())
+                .advise("Ask whoever invited you for a new one, or to share the project with you.")
+        }
+        other => other,
+    }
+}
+
 /// `HKDF-Expand(code, label "invitation" || invitation || bundle hash)`, which is an HMAC under the code.
 fn proof(code: &Key32, id: InvitationId, bundle: Hash) -> [u8; 32] {
     *holdfast_crypto::hkdf_expand(code, &labelled("invitation", &[id.as_bytes(), bundle.as_bytes()])).expose()
@@ -113,11 +125,24 @@ impl Session {
     /// Makes an invitation to a project.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`] for anybody but an owner.
+    /// [`Error::NotAllowed`] for anybody but an owner, [`Error::Invalid`] for a handle that nobody can have,
+    /// [`Error::AlreadyExists`] for that of a member.
     pub async fn invite(&self, space: SpaceId, handle: &str, role: Role) -> Result<Invitation> {
         let view = self.view(space).await?;
         if view.space.authority().role(self.principal()) != Some(Role::Owner) {
             return Err(Error::NotAllowed("only an owner invites people".into()));
+        }
+        if !valid_handle(handle) {
+            return Err(Error::Invalid(
+                "nobody can have this handle: it is lowercase printable text without spaces, for example ana@example.org"
+                    .into(),
+            ));
+        }
+        if let Some(principal) = self.account_of(handle).await?
+            && view.space.authority().role(principal).is_some()
+        {
+            return Err(Error::AlreadyExists(format!("{handle} is in this project already."))
+                .advise("Change the role with `holdfast project role`, if that is what you want."));
         }
         let me = self.keyring().current().bundle().clone();
         let invitation = Invitation {
@@ -148,6 +173,18 @@ impl Session {
         Ok(invitation)
     }
 
+    /// The account that has a handle, as the server says; nothing of it is kept or trusted.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn account_of(&self, handle: &str) -> Result<Option<PrincipalId>> {
+        match self.api.lookup(handle).await {
+            Ok(entry) => Ok(Some(entry.principal)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Answers an invitation as the newcomer, and pins the inviter as checked.
     ///
     /// # Errors
@@ -159,7 +196,7 @@ impl Session {
                 invitation.server
             )));
         }
-        let answer = self.api.directory(invitation.inviter).await?;
+        let answer = self.api.directory(invitation.inviter).await.map_err(ended)?;
         let chain = holdfast_protocol::bundle::verify_chain(&answer.chain)?;
         if !chain
             .iter()
@@ -175,7 +212,8 @@ impl Session {
         let proof = invitation.proof(self.keyring().current().bundle().hash).to_vec();
         self.api
             .claim_invitation(invitation.id, &ClaimInvitation { proof: proof.into() })
-            .await?;
+            .await
+            .map_err(ended)?;
         Ok(inviter.bundle.handle)
     }
 

@@ -73,7 +73,7 @@ pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;
 pub use secrets::{EditedSecret, NewSecret};
 pub use session::{Host, Session};
-pub use sharing::{CouldOpen, Projects, Trouble, Upkeep};
+pub use sharing::{CouldOpen, Opened, Projects, Trouble, Upkeep};
 pub use signup::NewAccount;
 pub use spaces::{Draft, View};
 pub use trash::Purged;

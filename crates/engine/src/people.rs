@@ -170,11 +170,19 @@ impl Session {
         ))
     }
 
-    /// Looks somebody up by handle: verified, compared with what this device and the vault pinned.
+    /// Looks somebody up by handle or id: verified, compared with what this device and the vault pinned.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::KeysChanged`] when the keys are not a continuation of the pinned ones.
     pub async fn person(&self, handle: &str) -> Result<Person> {
+        // An id first: nobody can take another one's by choosing it as a handle.
+        if let Ok(principal) = handle.parse::<PrincipalId>() {
+            match self.api.directory(principal).await {
+                Ok(answer) => return self.person_of(principal, &answer.chain, None).await,
+                Err(Error::NotFound { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
         let answer = match self.api.lookup(handle).await {
             Err(Error::NotFound { .. }) => {
                 return Err(Error::NotFound {
@@ -328,6 +336,7 @@ impl Session {
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
         let person = self.person(handle).await?;
+        let handle = &person.bundle.bundle.handle;
         if person.words() != told {
             return Err(Error::KeysChanged(format!(
                 "Those are not the words of the keys that the server shows for {handle}. Somebody may be pretending to be {handle}."

@@ -27,9 +27,34 @@ pub trait Transport: Send + Sync {
 }
 
 /// The server could not be reached, or the answer was cut short.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreachable(pub String);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unreachable {
+    /// Why, in a few words.
+    pub reason: String,
+    /// Whether anything may have reached the server, which may then have acted on it. Not so where no connection came about.
+    pub sent: bool,
+}
+
+impl Unreachable {
+    /// The server may have got the request.
+    #[must_use]
+    pub fn silent(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            sent: true,
+        }
+    }
+
+    /// Nothing was sent: the server can't have changed anything.
+    #[must_use]
+    pub fn unsent(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            sent: false,
+        }
+    }
+}
 
 /// HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -148,14 +148,15 @@ impl Session {
     /// Whether this code opens this account, as the server keeps it now. Changes nothing.
     ///
     /// # Errors
-    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Invalid`].
+    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Missing`].
     pub async fn test_kit(&self, code: &str) -> Result<()> {
         let opened = open_box(&Api::anonymous(self.host.transport.clone()), code).await?;
         let current = self.keyring().current().bundle().hash;
         if opened.principal != self.principal() || opened.bundle != current {
-            return Err(Error::Invalid(
-                "this kit belongs to another account, or to earlier keys of this one".into(),
-            ));
+            return Err(
+                Error::Missing("This kit belongs to another account, or to earlier keys of this one.".into())
+                    .advise("Look for the newest kit of this account, or make one: `holdfast kit new`."),
+            );
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::api::Api;
 use crate::error::{Error, Result};
-use crate::ports::{Change, Progress, Transport};
+use crate::ports::{Change, Progress, Transport, Unreachable};
 use crate::session::{Host, Session, TOKENS};
 use crate::spaces::{Draft, ENTRIES, HEADS, View};
 use crate::transfer;
@@ -262,7 +262,7 @@ impl Session {
 fn fresh(view: View) -> Result<Arc<Space>> {
     match view.fresh {
         true => Ok(view.space),
-        false => Err(Error::Unreachable("it went away".into())),
+        false => Err(Error::Unreachable(Unreachable::silent("it went away"))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Projects and who is in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_crypto::Key32;
@@ -28,9 +28,20 @@ const RENEWAL_TRIES: usize = 3;
 #[derive(Debug, Clone, Default)]
 pub struct CouldOpen {
     /// Items other than secrets.
-    pub items: Vec<(ItemKind, String)>,
-    /// Names of secrets, which should be changed where they come from.
+    pub items: Vec<Opened>,
+    /// Names of secrets, which should be changed where they come from. What is in the trash could be opened as well.
     pub secrets: Vec<String>,
+}
+
+/// An item that somebody could open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opened {
+    /// What kind.
+    pub kind: ItemKind,
+    /// Its name.
+    pub name: String,
+    /// Whether everything of this name is in the trash.
+    pub trashed: bool,
 }
 
 /// What happened when keys were due for renewal.
@@ -448,15 +459,23 @@ fn concerns_one(error: &Error) -> bool {
 
 /// What every member of a space can open.
 fn could_open_in(space: &Space) -> CouldOpen {
-    let mut open = CouldOpen::default();
+    let (mut items, mut secrets) = (BTreeMap::new(), BTreeSet::new());
     for item in space.contents().items().values() {
         if item.kind == ItemKind::Secret {
-            open.secrets.push(item.name.clone());
+            secrets.insert(item.name.clone());
         } else {
-            open.items.push((item.kind, item.name.clone()));
+            // A name may be in the trash beside the thing that has it now: said once.
+            let trashed = items.entry((item.kind, item.name.clone())).or_insert(true);
+            *trashed &= item.trashed_ms.is_some();
         }
     }
-    open
+    CouldOpen {
+        items: items
+            .into_iter()
+            .map(|((kind, name), trashed)| Opened { kind, name, trashed })
+            .collect(),
+        secrets: secrets.into_iter().collect(),
+    }
 }
 
 fn done_elsewhere() -> Error {

@@ -38,6 +38,19 @@ impl Session {
     /// # Errors
     /// [`Error::ProfileTaken`], [`Error::AlreadyExists`] when the handle is taken, [`Error::Unreachable`].
     pub async fn sign_up(host: Host, new: NewAccount<'_>) -> Result<(Self, Option<Kit>)> {
+        Self::sign_up_telling(host, new, || ()).await
+    }
+
+    /// As [`Session::sign_up`]. `before` is called when all that can be known beforehand is right and the keys are made, just
+    /// before the server is asked for the account: what fails earlier has made none.
+    ///
+    /// # Errors
+    /// See [`Session::sign_up`].
+    pub async fn sign_up_telling(
+        host: Host,
+        new: NewAccount<'_>,
+        before: impl FnOnce() + Send,
+    ) -> Result<(Self, Option<Kit>)> {
         refuse_taken(&host).await?;
         if !valid_handle(new.handle) {
             return Err(Error::Invalid(
@@ -76,6 +89,7 @@ impl Session {
             vault: vault.as_bytes().to_vec().into(),
             recovery: kit.as_ref().map(|(_, sealed)| sealed.clone()),
         };
+        before();
         api.sign_up(&message).await?;
 
         let account = Account {

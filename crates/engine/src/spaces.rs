@@ -472,21 +472,23 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::RoleDenied | Refusal::PurgeDenied => {
             Error::NotAllowed("your role in this project does not allow this".into())
         }
-        Refusal::LastOwner => Error::NotAllowed(
-            "the last owner can't leave, be removed or give up the role; make somebody else an owner first".into(),
-        ),
+        Refusal::LastOwner => Error::NotAllowed("the last owner can't leave, be removed or give up the role".into())
+            .advise("Make somebody else an owner first: `holdfast project role PROJECT HANDLE --role owner`."),
         Refusal::Name => Error::Invalid("a name has 1 to 1,024 bytes and no control characters".into()),
         Refusal::SecretInStandard => Error::NotAllowed(
             "a project that is not encrypted holds no secrets, because the server could read them".into(),
-        ),
+        )
+        .advise("Keep it in an encrypted project, or among your own secrets."),
         Refusal::MemberExists => Error::AlreadyExists("This person is already a member.".into()),
         Refusal::MemberUnknown => Error::NotFound {
-            what: "member",
-            name: "that".into(),
+            what: "such member",
+            name: String::new(),
         },
-        Refusal::SelfRemoval => Error::NotAllowed("nobody removes himself; leave the project instead".into()),
+        Refusal::SelfRemoval => Error::NotAllowed("nobody removes himself".into())
+            .advise("Leave the project instead: `holdfast project leave PROJECT`."),
         Refusal::TooManyMembers => Error::Full("a project has at most 900 members".into()),
-        Refusal::VaultAlone => Error::NotAllowed("your vault is yours alone".into()),
+        Refusal::VaultAlone => Error::NotAllowed("your vault is yours alone".into())
+            .advise("Move what others need into a project: `holdfast secret move NAME --in PROJECT`."),
         other => Error::Refused(other),
     }
 }

@@ -2,11 +2,12 @@
 //! answer bad input with an `ErrorBody`.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -15,13 +16,14 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use crate::limits;
+use crate::routes::App;
 use crate::rules::Failure;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id of our own (a client's would be the client's words in our log), and writes one line: method, the
-/// route's pattern, status, time. Never a path, a header or a body.
-pub(crate) async fn log(request: Request, next: Next) -> Response {
+/// route's pattern, status, time. The same, without id and time, is counted. Never a path, a header or a body.
+pub(crate) async fn log(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let mut drawn = [0; 8];
     // Without randomness the id is zero; nothing depends on it.
@@ -33,6 +35,7 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span).await;
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    app.metrics.count(&method, route, response.status().as_u16());
     tracing::info!(id, %method, route, status = response.status().as_u16(), millis, "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -16,6 +16,7 @@ pub mod folder;
 mod http;
 mod limits;
 pub mod logs;
+mod metrics;
 mod openapi;
 pub mod ops;
 pub mod ports;

@@ -22,6 +22,8 @@ pub use doctor::doctor;
 pub use findings::{DoctorReport, Finding, Level};
 pub use restore::restore;
 
+pub(crate) use look::{Rights, rights};
+
 /// The database, in a data folder.
 pub(crate) const DATABASE: &str = "holdfast.db";
 /// The packs, in a data folder and in a backup.

@@ -260,6 +260,15 @@ pub struct StoredPack {
     pub dropped: bool,
 }
 
+/// What a database holds of everybody together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Projects and vaults.
+    pub spaces: u64,
+    /// Bytes of packs that entries name and none has dropped.
+    pub live_bytes: u64,
+}
+
 /// Accounts, logs and everything else that is small.
 #[async_trait]
 pub trait Database: Send + Sync {
@@ -328,6 +337,8 @@ pub trait Database: Send + Sync {
     async fn membership(&self, space: SpaceId, principal: PrincipalId) -> Result<Option<Membership>>;
     /// Live and pending bytes; `quota_bytes` is left 0.
     async fn usage(&self, space: SpaceId) -> Result<Usage>;
+    /// How much there is of everybody together.
+    async fn totals(&self) -> Result<Totals>;
 
     /// Begins a pack, or finds it begun: the same id, space and size give the same row. [`StoreError::Exists`] otherwise.
     async fn begin_pack(&self, pack: NewPack) -> Result<StoredPack>;

@@ -19,12 +19,14 @@ use axum::routing::{delete, get, post, put};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::metrics::Metrics;
 use crate::rules::{Failure, Rules};
 use crate::{http, limits};
 
 /// What handlers share.
 pub(crate) struct App {
     pub(crate) rules: Arc<Rules>,
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server stops: streams without an end, end.
     pub(crate) stopping: CancellationToken,
 }
@@ -96,6 +98,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(limits::SMALL))
         .layer(middleware::from_fn(http::time_limit))
         .layer(CatchPanicLayer::custom(http::panicked))
-        .layer(middleware::from_fn(http::log))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), http::log))
         .with_state(app)
 }

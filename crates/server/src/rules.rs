@@ -34,7 +34,7 @@ pub(crate) use packs::part_size;
 pub use spaces::Appended;
 
 use crate::events::Events;
-use crate::ports::{Blobs, Clock, Database, Session};
+use crate::ports::{Blobs, Clock, Database, Session, Totals};
 use authority::{Keys, States};
 use buckets::Limiter;
 use nonces::Nonces;
@@ -128,6 +128,14 @@ impl Rules {
     pub async fn healthy(&self) -> Result<(), Failure> {
         self.database.head(SpaceId([0; 32])).await?;
         Ok(())
+    }
+
+    /// How much there is of everybody together.
+    ///
+    /// # Errors
+    /// As the database reports.
+    pub async fn totals(&self) -> Result<Totals, Failure> {
+        Ok(self.database.totals().await?)
     }
 }
 

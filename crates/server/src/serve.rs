@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::Folder;
 use crate::limits;
+use crate::metrics::{self, Metrics};
 use crate::ops;
 use crate::ports::{Blobs, Clock, Database, SystemClock};
 use crate::routes::{App, router};
@@ -36,6 +37,8 @@ pub struct Config {
     pub origin: Option<String>,
     /// Whether anybody may make an account.
     pub open_signup: bool,
+    /// Where metrics are told, on this computer alone; nowhere if absent.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why the server did not start.
@@ -56,6 +59,9 @@ pub enum Error {
     /// The address can't be listened on.
     #[error("can't listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// Metrics are not for other computers.
+    #[error("{0} is not an address of this computer alone")]
+    Metrics(SocketAddr),
     /// The origin is not scheme, host and port.
     #[error("{0:?} is not an origin like https://files.example.org")]
     Origin(String),
@@ -74,11 +80,13 @@ pub struct Ports {
 /// A server that runs.
 pub struct Running {
     local: SocketAddr,
+    metrics: Option<SocketAddr>,
     rules: Arc<Rules>,
     database: Arc<dyn Database>,
     stopping: CancellationToken,
     accepting: JoinHandle<()>,
     cleaning: JoinHandle<()>,
+    measuring: Option<JoinHandle<()>>,
     _lock: File,
 }
 
@@ -119,6 +127,9 @@ fn take_folder(data: &Path) -> Result<File, Error> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(data).map_err(Error::Data)?;
+    if ops::rights(data).is_ok_and(|(rights, _)| rights != ops::Rights::Closed) {
+        tracing::warn!("others on this computer may look into the data folder: chmod 700 closes it");
+    }
     let lock = File::options()
         .create(true)
         .truncate(false)
@@ -135,6 +146,9 @@ fn take_folder(data: &Path) -> Result<File, Error> {
 }
 
 async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error> {
+    if let Some(beyond) = config.metrics.filter(|address| !address.ip().is_loopback()) {
+        return Err(Error::Metrics(beyond));
+    }
     let origins = Origins::new(config.origin.as_deref()).map_err(Error::Origin)?;
     let policy = Policy {
         quota_bytes: config.quota_bytes,
@@ -146,20 +160,29 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
     let rules = Arc::new(rules.await.map_err(|failure| Error::Database(why(failure)))?);
     let cleaned = rules.clean_up_at_start().await;
     report(cleaned);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|error| Error::Listen(config.listen, error))?;
-    let local = listener
-        .local_addr()
-        .map_err(|error| Error::Listen(config.listen, error))?;
+    let (listener, local) = listen(config.listen).await?;
+    // Both before anything is answered: a server without the metrics it was asked for would look like one that is down.
+    let second = match config.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     if !local.ip().is_loopback() && config.origin.is_none() {
         tracing::warn!("listening beyond this computer without TLS: clients accept plain http on loopback only");
     }
     let stopping = CancellationToken::new();
     let app = Arc::new(App {
         rules: Arc::clone(&rules),
+        metrics: Metrics::new(),
         stopping: stopping.clone(),
     });
+    let (metrics, measuring) = match second {
+        Some((listener, address)) => {
+            let router = metrics::router(Arc::clone(&app));
+            let task = tokio::spawn(connections::accept(listener, router, stopping.clone()));
+            (Some(address), Some(task))
+        }
+        None => (None, None),
+    };
     let accepting = tokio::spawn(connections::accept(listener, router(app), stopping.clone()));
     let cleaning = tokio::spawn(clean_up_hourly(Arc::clone(&rules), stopping.clone()));
     tracing::info!(port = local.port(), "listening");
@@ -170,8 +193,17 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
         stopping,
         accepting,
         cleaning,
+        metrics,
+        measuring,
         _lock: lock,
     })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |error| Error::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
 }
 
 impl Running {
@@ -179,6 +211,12 @@ impl Running {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where metrics are told.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Cleans up now.
@@ -198,6 +236,9 @@ impl Running {
         }
         // The clean-up may be in the middle of a round; whatever it had not done, the next start does.
         self.cleaning.abort();
+        if let Some(measuring) = &self.measuring {
+            measuring.abort();
+        }
         self.database.close().await;
         tracing::info!("stopped");
     }

@@ -21,7 +21,7 @@ use sqlx::{ConnectOptions, Connection as _, Row, Sqlite as Sql, Transaction};
 
 use crate::ports::{
     Account, BlobId, Database, Membership, MovedEntries, NewAccount, NewEntry, NewKeys, NewPack, NewSpace, NewTokens,
-    Renewal, Result, Session, StoreError, StoredEntry, StoredPack,
+    Renewal, Result, Session, StoreError, StoredEntry, StoredPack, Totals,
 };
 
 /// Migrations in order; each ends by setting `user_version` to its number.
@@ -249,6 +249,10 @@ impl Database for Sqlite {
     async fn usage(&self, space: SpaceId) -> Result<Usage> {
         let mut connection = self.read.acquire().await.map_err(broken)?;
         packs::select_usage(&mut connection, space).await
+    }
+    async fn totals(&self) -> Result<Totals> {
+        let mut connection = self.read.acquire().await.map_err(broken)?;
+        packs::select_totals(&mut connection).await
     }
 
     async fn begin_pack(&self, pack: NewPack) -> Result<StoredPack> {

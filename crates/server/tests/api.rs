@@ -23,6 +23,8 @@ mod hardship;
 mod invitations;
 #[path = "api/lifecycle.rs"]
 mod lifecycle;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/moving.rs"]
 mod moving;
 #[path = "api/ops.rs"]

@@ -32,6 +32,7 @@ impl Stage {
             quota_bytes: 1 << 40,
             origin: None,
             open_signup: true,
+            metrics: None,
         };
         let server = holdfast_server::start(config).await.expect("the server starts");
         Self { folder, server }

@@ -235,7 +235,7 @@ pub(crate) enum DeviceVerb {
     List,
     /// Sign a device out
     #[command(
-        after_help = "Examples:\n  holdfast device remove 5f0c21\n\nThe beginning of the id is enough when it fits one device only."
+        after_help = "Examples:\n  holdfast device remove 5f0c21\n\nThe beginning of the id is enough when it fits one device only. A device that has the\nMaster Key comes back with it at its next command. After a theft, change it: holdfast key change --leaked"
     )]
     Remove {
         /// Its id, or the beginning of it

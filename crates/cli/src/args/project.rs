@@ -97,7 +97,7 @@ pub(crate) enum ProjectVerb {
     Share {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
         /// What that person may do
         #[arg(long, value_enum)]
@@ -119,7 +119,7 @@ pub(crate) enum ProjectVerb {
     Role {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
         /// What that person may do from now on
         #[arg(long, value_enum)]
@@ -157,7 +157,7 @@ pub(crate) enum ProjectVerb {
     Remove {
         /// Name or id of the project
         project: String,
-        /// Who
+        /// Who: handle or id
         handle: String,
     },
     /// Leave a project
@@ -182,7 +182,7 @@ pub(crate) enum ProjectVerb {
     },
     /// Remove for good what is in a project's trash, or the project that is in the trash
     #[command(
-        after_help = "Examples:\n  holdfast project purge \"Brain scans\"\n  holdfast project purge \"Brain scans\" --yes\n\nNobody can bring it back. A terminal is asked first, unless --yes."
+        after_help = "Examples:\n  holdfast project purge \"Brain scans\"\n  holdfast project purge \"Brain scans\" --yes\n\nNobody can bring it back. You are asked first, unless --yes; without a terminal --yes is needed."
     )]
     Purge {
         /// Name or id

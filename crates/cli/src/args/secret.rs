@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::secret_file::{SecretExport, SecretImport};
 use super::secret_generate::SecretGenerate;
 use clap::{Args, Subcommand, ValueEnum};
-use holdfast_commands::{FieldInfo, field_info, is_plain_everywhere, type_info};
+use holdfast_commands::{Expiry, FieldInfo, field_info, is_plain_everywhere, type_info};
 use holdfast_protocol::item::SecretType;
 
 /// The types of secrets.
@@ -133,8 +133,9 @@ Examples:
   holdfast secret edit \"GitHub token\" --field token=@new-token.txt
   holdfast secret edit AWS --in \"Brain scans\" --remove-field region
   holdfast secret edit AWS --in \"Brain scans\" --field secret_access_key=- --seen 0123...   # version id
+  holdfast secret edit AWS --name \"AWS, old account\" --expires 2027-01-31
 
-If somebody changed it since the version you saw (--seen), both are kept, and the exit code is 22.";
+Name, note and expiry have no history, and are changed by themselves. If somebody changed it since the version you saw (--seen), both are kept, and the exit code is 22.";
 
 #[derive(Args)]
 #[command(after_help = EDIT)]
@@ -145,7 +146,7 @@ pub(crate) struct SecretEdit {
     #[arg(long = "in", value_name = "PROJECT")]
     pub(crate) project: Option<String>,
     /// A field to set: NAME=@FILE, NAME=- for standard input (asked for without echo at a terminal), NAME=VALUE for host, username, region, account, purpose
-    #[arg(long = "field", value_name = "NAME=@FILE", required_unless_present = "remove")]
+    #[arg(long = "field", value_name = "NAME=@FILE", required_unless_present_any = ["remove", "rename", "note", "expires"])]
     pub(crate) fields: Vec<String>,
     /// A field to take away
     #[arg(long = "remove-field", value_name = "NAME")]
@@ -153,6 +154,22 @@ pub(crate) struct SecretEdit {
     /// Id of the version you saw before; the newest if absent
     #[arg(long, value_name = "VERSION")]
     pub(crate) seen: Option<String>,
+    /// Another name
+    #[arg(long = "name", value_name = "NEW-NAME", conflicts_with_all = ["fields", "remove", "seen"])]
+    pub(crate) rename: Option<String>,
+    /// Another note
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["fields", "remove", "seen"])]
+    pub(crate) note: Option<String>,
+    /// When it stops working where it comes from, for example 2027-01-31; or `never`
+    #[arg(long, value_name = "DATE", value_parser = expiry, conflicts_with_all = ["fields", "remove", "seen"])]
+    pub(crate) expires: Option<Expiry>,
+}
+
+fn expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry::Never),
+        date => crate::output::parse_date(date).map(Expiry::AtMs),
+    }
 }
 
 #[derive(Subcommand)]

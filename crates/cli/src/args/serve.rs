@@ -9,6 +9,7 @@ const EXAMPLES: &str = "\
 Examples:
   holdfast serve --data ./server
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --origin https://files.example.org
+  holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --metrics 127.0.0.1:9710
   holdfast serve --data ./server --json      # {\"listening\":\"http://127.0.0.1:41233\"} once it is ready";
 
 #[derive(Args)]
@@ -35,9 +36,9 @@ pub(crate) struct Serve {
     /// An object store instead of the folder (not available yet)
     #[arg(long, value_name = "URL")]
     pub(crate) objects: Option<String>,
-    /// An address for metrics (not available yet)
+    /// Tell metrics (Prometheus text format, no names of anybody) at this address of this computer
     #[arg(long, value_name = "ADDR")]
-    pub(crate) metrics: Option<String>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// Bytes, or a number with K, M, G or T: powers of 1024.

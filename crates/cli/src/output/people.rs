@@ -87,7 +87,12 @@ pub(crate) fn new_keys(view: AccountView) -> String {
 }
 
 pub(crate) fn listening(view: ListeningView) -> String {
-    format!("Listening on {}\nStop with Ctrl-C.\n", view.listening)
+    let metrics = view.metrics.map(|url| format!("Metrics at {url}\n"));
+    format!(
+        "Listening on {}\n{}Stop with Ctrl-C.\n",
+        view.listening,
+        metrics.unwrap_or_default()
+    )
 }
 
 /// One's own, to read out.
@@ -124,7 +129,6 @@ pub(super) fn checked(state: PinState, since_ms: u64) -> String {
 pub(crate) fn key_change(view: KeyChangeView) -> String {
     let text = facts(&[
         ("key pair", format!("{} bits", view.bits)),
-        ("places that know it", view.spaces.to_string()),
         ("security words", view.words),
         ("Recovery Kit", view.kit.clone().unwrap_or_default()),
     ]);
@@ -133,7 +137,14 @@ pub(crate) fn key_change(view: KeyChangeView) -> String {
         None => "The Recovery Kit you had has ended. Make a new one: holdfast kit new --out kit.pdf\n",
     };
     let left = super::left_out(&view.skipped);
-    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{kit}{left}")
+    // One of them is the vault.
+    let projects = match view.spaces.saturating_sub(1) {
+        0 => "Your own secrets have the new keys.\n".into(),
+        1 => "1 project and your own secrets have the new keys.\n".into(),
+        more => format!("{more} projects and your own secrets have the new keys.\n"),
+    };
+    let projects = if left.is_empty() { projects } else { String::new() };
+    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{projects}{kit}{left}")
 }
 
 pub(crate) fn kit(view: KitView) -> String {
@@ -232,7 +243,7 @@ pub(crate) fn project(view: ProjectDetail) -> String {
         ("changed", minute(view.project.changed_ms)),
         (
             "key renewed",
-            if view.project.encrypted {
+            if view.project.encrypted && view.key_epoch > 0 {
                 count(view.key_epoch.into(), "time")
             } else {
                 String::new()
@@ -283,7 +294,13 @@ pub(crate) fn shared(view: ShareView) -> String {
     let head = format!("{handle} is in as {}.\n", role(view.role));
     match view.checked {
         PinState::Checked => head,
-        _ => format!(
+        PinState::Changed => format!(
+            "{head}{handle} has had new keys since {}, signed with the ones you checked. To be sure, compare again. Are the six words \
+             these?\n    {}\nThen: holdfast verify {handle} --words \"...\"\n",
+            day(view.since_ms),
+            view.words
+        ),
+        PinState::NotChecked => format!(
             "{head}You haven't checked that this is really {handle}: the server could be pretending. Call and ask for six words. \
              Are they these?\n    {}\nThen: holdfast verify {handle} --words \"...\"\n",
             view.words
@@ -291,12 +308,21 @@ pub(crate) fn shared(view: ShareView) -> String {
     }
 }
 
-pub(crate) fn invitation(view: InvitationView) -> String {
-    format!(
-        "Hand this to {} yourself, not by way of the server. It is good until {}.\n\n{}\n",
-        clean(&view.handle),
+pub(crate) fn invitation(project: &str, as_what: Role, view: &InvitationView) -> String {
+    let handle = clean(&view.handle);
+    let text = format!(
+        "Hand this to {handle} yourself, not by way of the server. It is good until {}.\n\n{}\n",
         minute(view.expires_ms),
         view.invitation
+    );
+    if !view.has_account {
+        return text;
+    }
+    format!(
+        "{text}\n{handle} has an account already. You can also let that account in at once: holdfast project share \"{}\" {handle} \
+         --role {}\n",
+        clean(project),
+        role(as_what)
     )
 }
 
@@ -319,7 +345,8 @@ pub(crate) fn removed(view: RemovedView) -> String {
         text.push_str("What was seen can't be unseen. These could be opened:\n");
     }
     for item in &view.could_open {
-        text.push_str(&format!("  {} {}\n", kind_word(item.kind), clean(&item.name)));
+        let place = if item.trashed { " (in the trash)" } else { "" };
+        text.push_str(&format!("  {} {}{place}\n", kind_word(item.kind), clean(&item.name)));
     }
     for secret in &view.change_secrets {
         text.push_str(&format!("  secret {}: change it where it comes from\n", clean(secret)));
@@ -352,4 +379,82 @@ pub(crate) fn purged(view: PurgedView) -> String {
         bytes(view.bytes),
         names.concat()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_commands::view::ItemName;
+
+    #[test]
+    fn new_keys_of_somebody_checked_are_not_called_unchecked() {
+        let told = |checked| {
+            shared(ShareView {
+                handle: "ana@example.org".into(),
+                id: String::new(),
+                role: Role::Reader,
+                checked,
+                since_ms: 1_795_392_345_678,
+                words: "a b c d e f".into(),
+            })
+        };
+        assert!(told(PinState::NotChecked).contains("You haven't checked"));
+        let changed = told(PinState::Changed);
+        assert!(
+            changed.contains("new keys since 2026-11-23, signed with the ones you checked")
+                && !changed.contains("haven't"),
+            "{changed}"
+        );
+        assert_eq!(told(PinState::Checked), "ana@example.org is in as reader.\n");
+    }
+
+    #[test]
+    fn an_account_that_is_there_can_be_let_in_at_once() {
+        let told = |has_account| {
+            invitation(
+                "Scans",
+                Role::Contributor,
+                &InvitationView {
+                    invitation: "text".into(),
+                    handle: "ben@example.org".into(),
+                    expires_ms: 0,
+                    has_account,
+                },
+            )
+        };
+        let share = "holdfast project share \"Scans\" ben@example.org --role contributor";
+        assert!(told(true).contains(share) && !told(false).contains("account"));
+    }
+
+    #[test]
+    fn what_could_be_opened_in_the_trash_says_so() {
+        let item = |name: &str, trashed| ItemName {
+            kind: ItemKind::Dataset,
+            name: name.into(),
+            trashed,
+        };
+        let told = removed(RemovedView {
+            handle: "ben@example.org".into(),
+            could_open: vec![item("D1", false), item("D2", true)],
+            change_secrets: Vec::new(),
+            new_key: true,
+        });
+        assert!(told.contains("  dataset D1\n  dataset D2 (in the trash)\n"), "{told}");
+    }
+
+    #[test]
+    fn a_key_change_is_told_without_inside_words() {
+        let told = |spaces| {
+            key_change(KeyChangeView {
+                bits: 3072,
+                spaces,
+                words: String::new(),
+                kit: None,
+                skipped: Vec::new(),
+            })
+        };
+        assert!(told(4).contains("3 projects and your own secrets have the new keys."));
+        assert!(told(2).contains("1 project and your own secrets"));
+        assert!(told(1).contains("Your own secrets have the new keys."));
+    }
 }

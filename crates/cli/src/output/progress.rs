@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(crate) struct Bars(ProgressBar);
 
 const WITH_TOTAL: &str = "{msg:<9} {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  about {eta} left  {prefix}";
+/// Of things that are counted, not measured.
+const PROJECTS: &str = "{msg:<9} {bar:24} {pos}/{len} projects";
 const WITHOUT_TOTAL: &str = "{msg:<9} {spinner} {bytes}  {prefix}";
 const SHORT: &str = "{msg:<9} {spinner}";
 
@@ -42,14 +44,20 @@ impl Progress for Bars {
             (done, total) => format!("{done}/{total} files"),
         };
         self.0.set_prefix(files);
+        self.0.set_style(style(template(step)));
         if step.total > 0 {
-            self.0.set_style(style(WITH_TOTAL));
             self.0.set_length(step.total);
-        } else {
-            self.0
-                .set_style(style(if step.done > 0 { WITHOUT_TOTAL } else { SHORT }));
         }
         self.0.set_position(step.done);
+    }
+}
+
+fn template(step: Step) -> &'static str {
+    match (step.stage, step.total, step.done) {
+        (_, 0, 0) => SHORT,
+        (_, 0, _) => WITHOUT_TOTAL,
+        (Stage::Rewrapping, ..) => PROJECTS,
+        _ => WITH_TOTAL,
     }
 }
 
@@ -78,8 +86,19 @@ mod tests {
 
     #[test]
     fn the_templates_are_ones() {
-        for template in [WITH_TOTAL, WITHOUT_TOTAL, SHORT] {
+        for template in [WITH_TOTAL, PROJECTS, WITHOUT_TOTAL, SHORT] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn projects_are_not_measured_in_bytes() {
+        let step = |stage, total| Step {
+            total,
+            ..Step::at(stage)
+        };
+        assert_eq!(template(step(Stage::Rewrapping, 3)), PROJECTS);
+        assert_eq!(template(step(Stage::Sending, 3)), WITH_TOTAL);
+        assert_eq!(template(step(Stage::Rewrapping, 0)), SHORT);
     }
 }

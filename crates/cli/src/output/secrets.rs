@@ -1,7 +1,7 @@
 //! What people are told about secrets. Values only where they were asked for.
 
 use holdfast_commands::view::{
-    EditView, GeneratedView, IdView, MovedView, SecretDetail, SecretNotesView, SecretView, VersionView,
+    EditView, GeneratedView, IdView, MovedView, SecretDetail, SecretNotesView, SecretVersionView, SecretView,
 };
 
 use super::clean;
@@ -17,7 +17,7 @@ pub(crate) fn secrets(views: Vec<SecretView>) -> String {
     let mut table = Table::new(&["NAME", "TYPE", "CHANGED", "EXPIRES", "ID"]);
     for view in views {
         let expires = view.expires_ms.map(day).unwrap_or_default();
-        table.row([view.name, view.r#type, minute(view.changed), expires, view.id]);
+        table.row([view.name, view.r#type, minute(view.changed_ms), expires, view.id]);
     }
     table.text("No secrets yet. Keep one: holdfast secret add --type git --name \"GitHub token\"")
 }
@@ -55,7 +55,7 @@ pub(crate) fn secret(view: SecretDetail) -> String {
         ("secret", view.secret.name),
         ("type", view.secret.r#type),
         ("id", view.secret.id),
-        ("changed", minute(view.secret.changed)),
+        ("changed", minute(view.secret.changed_ms)),
         ("expires", view.secret.expires_ms.map(day).unwrap_or_default()),
         (
             "version",
@@ -88,6 +88,10 @@ pub(crate) fn secret_edited(view: EditView) -> String {
     "Changed. What was before is in its history.\n".into()
 }
 
+pub(crate) fn secret_described(view: IdView) -> String {
+    format!("\"{}\" is changed.\n", clean(&view.name))
+}
+
 pub(crate) fn moved(to: &str, view: &MovedView) -> String {
     let mut text = format!("It is in \"{}\" now.", clean(to));
     let Some(from) = &view.from else {
@@ -109,7 +113,7 @@ pub(crate) fn moved(to: &str, view: &MovedView) -> String {
     text
 }
 
-pub(crate) fn history(views: Vec<VersionView>) -> String {
+pub(crate) fn history(views: Vec<SecretVersionView>) -> String {
     let mut table = Table::new(&["VERSION", "MADE", "BY", "NOTE", "ID"]);
     for view in views {
         table.row([

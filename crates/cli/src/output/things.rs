@@ -39,6 +39,14 @@ pub(super) fn left_out(skipped: &[SkippedView]) -> String {
 }
 
 pub(crate) fn items(views: Vec<ItemView>) -> String {
+    listed(views, "Nothing here yet.")
+}
+
+pub(crate) fn trashed_items(views: Vec<ItemView>) -> String {
+    listed(views, "Nothing is in the trash.")
+}
+
+fn listed(views: Vec<ItemView>, empty: &str) -> String {
     let mut table = Table::new(&["NAME", "VERSIONS", "FILES", "SIZE", "CHANGED", "BY", "ID"]);
     for view in views {
         let (versions, files) = (view.versions.to_string(), view.files.to_string());
@@ -52,7 +60,7 @@ pub(crate) fn items(views: Vec<ItemView>) -> String {
             view.id,
         ]);
     }
-    table.text("Nothing here yet.")
+    table.text(empty)
 }
 
 pub(crate) fn item(view: ItemView) -> String {

@@ -38,7 +38,10 @@ pub(super) fn verify(args: Verify) -> Job {
 
 pub(super) fn key_change(args: KeyChange) -> Result<Job> {
     let kit = args.kit.map(new_file).transpose()?;
-    let phrase = phrase::fresh(args.new_master_key_file.as_deref())?;
+    let phrase = phrase::fresh(
+        args.new_master_key_file.as_deref(),
+        "Name a file that holds it with --new-master-key-file.",
+    )?;
     let command = Command::KeyChange {
         phrase: phrase.hidden(),
         bits: args.bits.map(|size| holdfast_crypto::rsa::Bits::from(size).get()),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
 use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, write_kit};
@@ -53,7 +54,10 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let (_lock, host) = new_profile(&place, &server).await?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
-        false => phrase::fresh(common.master_key_file.as_deref())?,
+        false => phrase::fresh(
+            common.master_key_file.as_deref(),
+            "Name a file that holds it with --master-key-file, or let Holdfast make one with --generate.",
+        )?,
     };
     let new = NewAccount {
         handle: &args.handle,
@@ -63,11 +67,25 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
     };
-    if args.fresh.generate {
-        // Before it is sent: stopped after the server made the account, this would be the only way in.
-        message(&output::master_key(phrase.expose()));
-    }
-    let (session, made_kit) = with_bar("making keys", Session::sign_up(host.clone(), new)).await?;
+    let shown = AtomicBool::new(false);
+    // Before it is sent: stopped after the server made the account, this would be the only way in. But not before all that
+    // can be known beforehand is right.
+    let bars = Bars::new();
+    let show = || {
+        bars.clear();
+        if args.fresh.generate {
+            message(&output::master_key(phrase.expose()));
+            shown.store(true, Ordering::Relaxed);
+        }
+    };
+    bars.doing("making keys");
+    let made = Session::sign_up_telling(host.clone(), new, show).await;
+    bars.clear();
+    let (session, made_kit) = made.inspect_err(|error| {
+        if shown.load(Ordering::Relaxed) && is_no_account(error) {
+            message("The Master Key above belongs to no account: forget it.");
+        }
+    })?;
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
@@ -119,7 +137,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
-        false => phrase::fresh(args.new_master_key_file.as_deref())?,
+        false => phrase::fresh(
+            args.new_master_key_file.as_deref(),
+            "Name a file that holds it with --new-master-key-file, or let Holdfast make one with --generate.",
+        )?,
     };
     if args.fresh.generate {
         // Before it is sent: the kit ends with the change, so cut off in the middle this would be the only way in.
@@ -146,7 +167,9 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         Ok(recovered) => recovered,
         Err(error) => {
             // A server that fell silent may have acted: then this kit is the only one.
-            if let (Error::Unreachable(_), Some(file), Some(kit)) = (&error, file, &kit) {
+            if let (Error::Unreachable(silent), Some(file), Some(kit)) = (&error, file, &kit)
+                && silent.sent
+            {
                 match file.name() {
                     Ok(()) => message(&format!(
                         "If the keys were changed, the new Recovery Kit is {}.",
@@ -213,6 +236,15 @@ fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<String>
     Ok(invited)
 }
 
+/// Whether a sign-up that failed has certainly made no account: the server said no, or heard nothing.
+fn is_no_account(error: &Error) -> bool {
+    match error.bare() {
+        Error::NotAllowed(_) | Error::AlreadyExists(_) | Error::Full(_) => true,
+        Error::Unreachable(silent) => !silent.sent,
+        _ => false,
+    }
+}
+
 /// A profile that belongs to nobody yet, and the way to the server.
 async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)> {
     let lock = place.alone().await?;
@@ -229,11 +261,17 @@ pub(super) fn new_file(path: PathBuf) -> Result<PathBuf> {
     if path.symlink_metadata().is_ok() {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())).into());
     }
-    if !path.parent().is_some_and(Path::is_dir) {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Error::io(path.parent().unwrap_or(&path), &missing).into());
+    let folder = path.parent().unwrap_or(&path);
+    // As the system says it, in the words that other commands repeat.
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(path),
+        Ok(_) => Err(Error::Io {
+            path: folder.display().to_string(),
+            reason: "Not a directory".into(),
+        }
+        .into()),
+        Err(error) => Err(Error::io(folder, &error).into()),
     }
-    Ok(path)
 }
 
 fn keep_kit(view: &mut AccountView, kit: Option<&Kit>, path: Option<PathBuf>) {
@@ -291,4 +329,37 @@ async fn with_bar<T>(what: &'static str, work: impl Future<Output = T>) -> T {
     let result = work.await;
     bars.clear();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_engine::ports::Unreachable;
+
+    #[test]
+    fn a_master_key_is_forgotten_only_where_no_account_can_be() {
+        let taken = Error::AlreadyExists("taken".into());
+        assert!(is_no_account(&taken) && is_no_account(&taken.advise("x")));
+        assert!(is_no_account(&Error::Unreachable(Unreachable::unsent("refused"))));
+        assert!(!is_no_account(&Error::Unreachable(Unreachable::silent("cut off"))));
+        assert!(!is_no_account(&Error::Internal("made, but not kept".into())));
+    }
+
+    #[test]
+    fn a_missing_folder_is_said_as_the_system_says_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &str| new_file(folder.path().join(path)).err().unwrap().0.message;
+        assert!(
+            told("nope/kit.pdf").contains("No such file or directory"),
+            "{}",
+            told("nope/kit.pdf")
+        );
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(
+            told("file/kit.pdf").contains("Not a directory"),
+            "{}",
+            told("file/kit.pdf")
+        );
+        assert!(new_file(folder.path().join("kit.pdf")).is_ok());
+    }
 }

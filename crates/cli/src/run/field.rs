@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use holdfast_commands::{FieldInput, Hidden};
+use holdfast_commands::{FieldInfo, FieldInput, Hidden};
 use zeroize::Zeroizing;
 
 use crate::args::{FieldArg, FieldValue, TypeArg};
@@ -15,11 +15,8 @@ pub(super) fn read(fields: &[String], kind: TypeArg) -> Result<Vec<FieldInput>> 
     if !input::is_interactive() {
         return Ok(fields);
     }
-    for known in kind.fields() {
+    for known in left_to_ask(&fields, kind) {
         let name = known.name;
-        if fields.iter().any(|field| field.name == name) {
-            continue;
-        }
         let prompt = format!("{name} (Enter leaves it out): ");
         let value = if known.hidden {
             input::hidden(&prompt)?
@@ -34,6 +31,14 @@ pub(super) fn read(fields: &[String], kind: TypeArg) -> Result<Vec<FieldInput>> 
         }
     }
     Ok(fields)
+}
+
+/// Whoever gave some on the command line has said what he wants to say there: only what can't stand there is asked for.
+fn left_to_ask(given: &[FieldInput], kind: TypeArg) -> Vec<&'static FieldInfo> {
+    let is_given = |name: &str| given.iter().any(|field| field.name == name);
+    kind.fields()
+        .filter(|known| !is_given(known.name) && (given.is_empty() || known.hidden))
+        .collect()
 }
 
 /// The fields that were given, for a secret of this type if it is known.
@@ -95,6 +100,18 @@ mod tests {
         ] {
             assert_eq!(*without_line_end(text), value);
         }
+    }
+
+    #[test]
+    fn beside_given_fields_only_hidden_ones_are_asked_for() {
+        let names = |fields: &[&str]| -> Vec<&str> {
+            let texts: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+            let given = given(&texts, Some(TypeArg::Git)).ok().unwrap();
+            left_to_ask(&given, TypeArg::Git).iter().map(|info| info.name).collect()
+        };
+        assert_eq!(names(&[]), ["host", "username", "token"]);
+        assert_eq!(names(&["host=github.com"]), ["token"]);
+        assert_eq!(names(&["username=ana"]), ["token"]);
     }
 
     #[test]

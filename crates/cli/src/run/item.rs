@@ -40,8 +40,13 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
             )
         }
         ItemVerb::List { project, trashed } => {
+            let told = if trashed {
+                tell(output::trashed_items)
+            } else {
+                tell(output::items)
+            };
             let trashed = Some(trashed);
-            Job::new(Command::ItemList { kind, project, trashed }, tell(output::items))
+            Job::new(Command::ItemList { kind, project, trashed }, told)
         }
         ItemVerb::Show { name } => {
             let (project, item) = whole(name)?;

@@ -2,11 +2,10 @@
 
 use holdfast_commands::view::IdView;
 use holdfast_commands::{Command, Hidden};
-use holdfast_engine::Error;
 
 use super::job::Job;
 use crate::args::ProjectVerb;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{self, clean, say, tell};
 
@@ -33,14 +32,17 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             },
             tell(output::shared),
         ),
-        ProjectVerb::Invite { project, address, role } => Job::new(
-            Command::ProjectInvite {
-                project,
-                address,
-                role: role.into(),
-            },
-            tell(output::invitation),
-        ),
+        ProjectVerb::Invite { project, address, role } => {
+            let place = project.clone();
+            Job::new(
+                Command::ProjectInvite {
+                    project,
+                    address,
+                    role: role.into(),
+                },
+                tell(move |view| output::invitation(&place, role.into(), &view)),
+            )
+        }
         ProjectVerb::Role { project, handle, role } => Job::new(
             Command::ProjectRole {
                 project,
@@ -74,11 +76,8 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             Job::new(Command::ProjectRestore { project }, say(text))
         }
         ProjectVerb::Purge { project, yes } => {
-            if !yes && input::is_interactive() {
-                let typed = input::line(&format!("Nobody can bring it back. Type \"{project}\" to go on:"))?;
-                if typed != project {
-                    return Err(Error::Cancelled.into());
-                }
+            if !yes {
+                input::sure(&project, "Nothing was removed.")?;
             }
             Job::new(Command::ProjectPurge { project }, tell(output::purged))
         }

@@ -6,7 +6,7 @@ use holdfast_commands::view::MovedView;
 use super::field::{given, read};
 use super::job::Job;
 use super::secret_file;
-use crate::args::{SecretVerb, split};
+use crate::args::{SecretEdit, SecretVerb, split};
 use crate::failure::Result;
 use crate::input;
 use crate::output::{self, clean, say, tell};
@@ -45,6 +45,19 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
                 version: version.clone(),
             };
             named(project, name, command, tell(output::secret))
+        }
+        SecretVerb::Edit(args) if args.fields.is_empty() && args.remove.is_empty() => {
+            let SecretEdit {
+                rename, note, expires, ..
+            } = args;
+            let command = |project, name| Command::SecretDescribe {
+                project,
+                name,
+                rename: rename.clone(),
+                note: note.clone(),
+                expires,
+            };
+            named(args.project, args.name, command, tell(output::secret_described))
         }
         SecretVerb::Edit(args) => {
             let fields = given(&args.fields, None)?;
@@ -105,7 +118,14 @@ pub(super) fn job(verb: SecretVerb) -> Result<Job> {
             )
         }
         SecretVerb::Remove { name, project } => {
-            let text = format!("\"{}\" is in the trash. Undo: holdfast secret restore", clean(&name));
+            let place = project
+                .as_deref()
+                .map(|project| format!(" --in \"{}\"", clean(project)));
+            let text = format!(
+                "\"{0}\" is in the trash. Undo: holdfast secret restore \"{0}\"{1}",
+                clean(&name),
+                place.unwrap_or_default()
+            );
             named(
                 project,
                 name,

@@ -3,6 +3,7 @@
 use holdfast_commands::Ending;
 use holdfast_engine::Error;
 use holdfast_server::{Config, logs};
+use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,9 +18,15 @@ use crate::output::{self, Screen, tell};
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ListeningView {
     pub(crate) listening: String,
+    /// The address of the metrics, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<String>,
 }
 
 pub(super) fn run(screen: Screen, args: Serve) -> u8 {
+    // Whatever the server makes is for this user alone, also in a folder that was there before. Set here, while there is one
+    // thread.
+    let _ = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     match runtime().and_then(|runtime| runtime.block_on(serve(screen, args))) {
         Ok(()) => exit::of_ending(Ending::Done),
         Err(failure) => screen.fail(&failure),
@@ -27,11 +34,7 @@ pub(super) fn run(screen: Screen, args: Serve) -> u8 {
 }
 
 async fn serve(screen: Screen, args: Serve) -> Result<()> {
-    let later = [
-        ("--database-url", &args.database_url),
-        ("--objects", &args.objects),
-        ("--metrics", &args.metrics),
-    ];
+    let later = [("--database-url", &args.database_url), ("--objects", &args.objects)];
     if let Some((option, _)) = later.iter().find(|(_, value)| value.is_some()) {
         return Err(Failure::usage(
             format!("{option} is not available yet."),
@@ -53,10 +56,14 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
         quota_bytes: args.quota,
         origin: args.origin,
         open_signup: !args.no_signup,
+        metrics: args.metrics,
     };
     let mut running = holdfast_server::start(config).await.map_err(refused)?;
     let view = ListeningView {
         listening: format!("http://{}", running.local_addr()),
+        metrics: running
+            .metrics_addr()
+            .map(|address| format!("http://{address}/metrics")),
     };
     let shown = screen.show(done(&view)?, &tell(output::listening));
     if shown != exit::DONE {
@@ -81,6 +88,7 @@ fn refused(error: holdfast_server::Error) -> Failure {
     let message = format!("The server did not start: {error}.");
     match error {
         Refused::Origin(_) => Failure::usage(message, "Give --origin as https://HOST, with a port if need be."),
+        Refused::Metrics(_) => Failure::usage(message, "Give --metrics as 127.0.0.1:PORT."),
         Refused::Restoring => Failure::new(
             "busy",
             message,

@@ -34,6 +34,7 @@ pub(super) fn ended(ending: Ending, view: &impl Serialize) -> Result<Outcome> {
         ending,
         value,
         as_of_ms: None,
+        notes: Vec::new(),
     })
 }
 

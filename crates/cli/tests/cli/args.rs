@@ -153,11 +153,7 @@ fn plain_http_goes_to_this_computer_only() {
 #[test]
 fn what_serve_can_not_do_yet_is_said() {
     let bench = Bench::new();
-    for option in [
-        "--database-url=postgres://x",
-        "--objects=s3://x",
-        "--metrics=127.0.0.1:1",
-    ] {
+    for option in ["--database-url=postgres://x", "--objects=s3://x"] {
         let done = bench.run(["serve", "--data", bench.file("data").to_str().unwrap(), option]);
         assert_eq!(done.exit, 2, "{option}");
         assert!(done.err.contains("not available yet"), "{option}: {}", done.err);
@@ -182,4 +178,62 @@ fn passwords_are_made_without_a_profile() {
     assert_eq!(made["value"].as_str().unwrap().len(), 32);
     assert_eq!(bench.run("secret generate pin".split(' ')).out.trim().len(), 6);
     assert!(fs::read_dir(bench.file("profile")).is_err(), "a profile was made");
+}
+
+/// A script with a wrong name must not destroy what it did not mean.
+#[test]
+fn nothing_is_purged_without_being_asked() {
+    let bench = Bench::new();
+    let done = bench.run(["project", "purge", "Scans"]);
+    assert_eq!(done.exit, 2);
+    assert!(done.err.contains("--yes"), "{}", done.err);
+    // Meant, it goes on to look for an account.
+    assert_eq!(bench.run(["project", "purge", "Scans", "--yes"]).exit, 11);
+}
+
+#[test]
+fn without_a_terminal_the_option_is_named() {
+    let bench = Bench::new();
+    let done = bench.run("signup --server http://127.0.0.1:9 --handle ana@example.org".split(' '));
+    assert!(done.exit == 2 && done.err.contains("--master-key-file"), "{}", done.err);
+    let done = bench.run("key change".split(' '));
+    assert!(
+        done.exit == 2 && done.err.contains("--new-master-key-file"),
+        "{}",
+        done.err
+    );
+}
+
+/// Eight words that belong to no account must not be shown.
+#[test]
+fn a_master_key_is_shown_only_for_an_account_that_can_be() {
+    let bench = Bench::new();
+    for (handle, exit) in [("Bad Handle", 2), ("ana@example.org", 30)] {
+        let server = "http://127.0.0.1:9";
+        let done = bench.run(["signup", "--server", server, "--handle", handle, "--generate"]);
+        assert_eq!(done.exit, exit, "{}", done.err);
+        assert!(!done.err.contains("Your Master Key"), "{}", done.err);
+    }
+}
+
+#[test]
+fn what_describes_a_secret_is_changed_by_itself() {
+    let bench = Bench::new();
+    let edit = |more: &str| bench.run("secret edit x".split(' ').chain(more.split(' '))).exit;
+    for more in [
+        "--name y",
+        "--note z",
+        "--expires 2027-01-31",
+        "--expires never --name y",
+    ] {
+        assert_eq!(edit(more), 11, "{more}");
+    }
+    for more in [
+        "--seen 1",
+        "--name y --remove-field token",
+        "--expires soon",
+        "--note z --seen 1",
+    ] {
+        assert_eq!(edit(more), 2, "{more}");
+    }
 }

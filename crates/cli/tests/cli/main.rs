@@ -5,6 +5,7 @@
 mod agent;
 mod args;
 mod help;
+mod serve;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

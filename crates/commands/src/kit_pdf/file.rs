@@ -19,7 +19,7 @@ impl KitFile {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`]; [`Error::Full`] and [`Error::Io`] from the disk. Nothing is left behind then.
-    pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
         let failed = |error: &std::io::Error| Error::io(path, error);
         if path.symlink_metadata().is_ok() {
             return Err(there_already(path));

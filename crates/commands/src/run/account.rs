@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::Progress;
+use holdfast_engine::ports::{Progress, Unreachable};
 use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
 
 use crate::app::{App, done, ended};
@@ -123,7 +123,10 @@ async fn words(session: &Session, handle: Option<String>) -> Result<Outcome> {
             // What this device knows it knows without the server.
             Err(Error::Unreachable(reason)) => {
                 let (people, _) = session.known_people().await?;
-                let known = people.into_iter().find(|person| person.bundle.bundle.handle == handle);
+                let known = people.into_iter().find(|person| {
+                    let bundle = &person.bundle.bundle;
+                    bundle.handle == handle || bundle.principal.to_string() == handle
+                });
                 known.ok_or(Error::Unreachable(reason))?
             }
             answer => answer?,
@@ -152,6 +155,7 @@ async fn people(app: &App, session: &Session) -> Result<Outcome> {
                 .collect();
             common.sort();
             PersonView {
+                id: id.to_string(),
                 handle: person.bundle.bundle.handle.clone(),
                 checked: person.state,
                 since_ms: person.since_ms,
@@ -196,16 +200,20 @@ async fn kit_new(session: &Session, out: &Path) -> Result<Outcome> {
 
 /// A server that fell silent may have acted: then the kit that was written may be the only one that counts.
 fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
-    let (Error::Unreachable(reason), Some(file)) = (&error, file) else {
+    let (Error::Unreachable(silent), Some(file)) = (&error, file) else {
         return error;
     };
+    if !silent.sent {
+        // The kit before it counts as it did; the draft goes with its owner.
+        return error;
+    }
     let place = match file.name() {
         Ok(()) => format!("the new kit is in {}", out.display()),
         Err(other) => other.to_string(),
     };
-    Error::Unreachable(format!(
-        "{reason}; it is not known whether the new Recovery Kit counts: {place}, and `holdfast kit test` tells"
-    ))
+    Error::Unreachable(Unreachable::silent(format!(
+        "{silent}; it is not known whether the new Recovery Kit counts: {place}, and `holdfast kit test` tells"
+    )))
 }
 
 async fn key_change(
@@ -282,4 +290,28 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
         return Err(Error::AlreadyExists(format!("{} is there already.", path.display())));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_stays_only_where_the_server_may_have_acted() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("kit.pdf");
+        let draft = || Some(KitFile::write(&out, b"kit").unwrap());
+        let there = || std::fs::read_dir(folder.path()).unwrap().count();
+
+        let unsent = Error::Unreachable(Unreachable::unsent("connection refused"));
+        let told = kept_if_unsure(unsent, draft(), &out);
+        assert!(!told.to_string().contains("kit.pdf") && there() == 0, "{told}");
+
+        let silent = Error::Unreachable(Unreachable::silent("it does not answer"));
+        let told = kept_if_unsure(silent, draft(), &out);
+        assert!(
+            told.to_string().contains("kit.pdf") && out.exists() && there() == 1,
+            "{told}"
+        );
+    }
 }

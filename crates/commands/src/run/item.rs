@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
+use crate::run::project::kind_word;
 use crate::run::{find_project, handle_of};
 use crate::view::{
     DoneView, DownloadView, Ending, IdView, ItemView, Outcome, PurgedView, SkippedView, UploadView, VersionView,
@@ -155,7 +156,12 @@ pub(super) async fn run(
         Command::ItemRestore { kind, project, item } => {
             let view = find_project(session, &project, false).await?;
             let found = find_item(&view.space, &[kind], &item, true)?;
-            refuse_taken(&view.space, kind, &found.name)?;
+            refuse_taken(&view.space, kind, &found.name).map_err(|error| {
+                let (kind, name) = (kind_word(kind), &found.name);
+                error.advise(format!(
+                    "Rename the other one first: holdfast {kind} rename \"{project}/{name}\" NEW-NAME"
+                ))
+            })?;
             session.restore_item(view.space.authority().space(), found.id).await?;
             done(&DoneView::YES)
         }

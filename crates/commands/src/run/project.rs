@@ -1,6 +1,6 @@
 //! Verbs about projects and who is in them.
 
-use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Result, Session, Trouble, View};
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::item::{ItemKind, PinState};
@@ -8,11 +8,14 @@ use holdfast_protocol::replay::EventKind;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
-use crate::run::{find_project, handle_of};
+use crate::run::{PutOut, find_project, handle_of, put_out};
 use crate::view::{
     ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
     ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, WaitingView,
 };
+
+/// How long the list of projects says of one that somebody put this user out of it.
+const TOLD_FOR_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
     let session = app.session().await?;
@@ -55,7 +58,7 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::ProjectPurge { project } => {
             let view = match find_project(session, &project, true).await {
-                Err(Error::NotFound { .. }) => find_project(session, &project, false).await?,
+                Err(error) if error.code() == "not-found" => find_project(session, &project, false).await?,
                 found => found?,
             };
             let purged = session.purge(view.space.authority().space()).await?;
@@ -69,9 +72,11 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             let view = find_project(session, &project, false).await?;
             let person = session.share(view.space.authority().space(), &handle, role).await?;
             done(&ShareView {
-                handle,
+                handle: person.bundle.bundle.handle.clone(),
+                id: person.bundle.bundle.principal.to_string(),
                 role,
                 checked: person.state,
+                since_ms: person.since_ms,
                 words: person.words().join(" "),
             })
         }
@@ -82,7 +87,8 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 .set_role(view.space.authority().space(), principal, role)
                 .await?;
             let views = members(session, &find_project(session, &project, false).await?).await?;
-            let changed = views.into_iter().find(|view| view.handle == handle);
+            let id = principal.to_string();
+            let changed = views.into_iter().find(|view| view.id == id);
             done(&changed.ok_or_else(|| Error::Internal("a member who is not there".into()))?)
         }
         Command::InvitationList { project } => {
@@ -103,10 +109,16 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::ProjectInvite { project, address, role } => {
             let view = find_project(session, &project, false).await?;
             let invitation = session.invite(view.space.authority().space(), &address, role).await?;
+            // It is made already, whatever becomes of this question.
+            let has_account = session
+                .account_of(&address)
+                .await
+                .is_ok_and(|account| account.is_some());
             done(&InvitationView {
                 invitation: invitation.text().to_string(),
                 handle: address,
                 expires_ms: session.now_ms() + GOOD_FOR_MS,
+                has_account,
             })
         }
         Command::InvitationAccept { text } => {
@@ -145,11 +157,13 @@ async fn create(session: &Session, name: &str, standard: bool) -> Result<Outcome
 /// Refuses a name that another project has than the one that is to get it.
 async fn refuse_taken(session: &Session, name: &str, this: Option<SpaceId>) -> Result<()> {
     match find_project(session, name, false).await {
-        Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) if error.code() == "not-found" => Ok(()),
         Ok(view) if Some(view.space.authority().space()) == this => Ok(()),
-        _ => Err(Error::AlreadyExists(format!(
-            "There is already a project called \"{name}\"."
-        ))),
+        _ => Err(
+            Error::AlreadyExists(format!("There is already a project called \"{name}\".")).advise(format!(
+                "Choose another name, or give the other one another: holdfast project rename \"{name}\" NEW-NAME"
+            )),
+        ),
     }
 }
 
@@ -172,7 +186,13 @@ async fn list(session: &Session) -> Result<Outcome> {
         }
     }
     views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    ended(if left_out { Ending::Partial } else { Ending::Done }, &views)
+    let mut outcome = ended(if left_out { Ending::Partial } else { Ending::Done }, &views)?;
+    for view in &all.views {
+        let out = put_out(session, view).await?;
+        let recent = |out: &PutOut| out.time_ms.saturating_add(TOLD_FOR_MS) > session.now_ms();
+        outcome.notes.extend(out.filter(recent).map(|out| out.sentence));
+    }
+    Ok(outcome)
 }
 
 /// A project that can't be used, as far as this device knows it.
@@ -252,6 +272,7 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
         let person = session.known_person(member.principal).await?;
         views.push(MemberView {
             handle: handle_of(session, member.principal).await?,
+            id: member.principal.to_string(),
             role: member.role,
             kind: "user".into(),
             checked: match &person {
@@ -269,8 +290,14 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
     Ok(views)
 }
 
-/// Who in a project has this handle.
+/// Who in a project has this handle or id.
 async fn member(session: &Session, view: &View, handle: &str) -> Result<PrincipalId> {
+    // An id first: nobody can take another one's by choosing it as a handle.
+    if let Ok(id) = handle.parse::<PrincipalId>()
+        && view.space.authority().members().contains_key(&id)
+    {
+        return Ok(id);
+    }
     for member in view.space.authority().members().keys() {
         if handle_of(session, *member).await? == handle {
             return Ok(*member);
@@ -311,11 +338,11 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
     let id = view.space.authority().space();
     let could_open = session.remove_member(id, principal).await?;
     done(&RemovedView {
-        handle: handle.to_owned(),
+        handle: handle_of(session, principal).await?,
         could_open: could_open
             .items
             .into_iter()
-            .map(|(kind, name)| ItemName { kind, name })
+            .map(|Opened { kind, name, trashed }| ItemName { kind, name, trashed })
             .collect(),
         change_secrets: could_open.secrets,
         new_key: view.space.authority().core().encrypted,
@@ -392,7 +419,7 @@ fn role_word(role: Role) -> &'static str {
     }
 }
 
-fn kind_word(kind: ItemKind) -> &'static str {
+pub(super) fn kind_word(kind: ItemKind) -> &'static str {
     match kind {
         ItemKind::Dataset => "dataset",
         ItemKind::Model => "model",

@@ -10,12 +10,12 @@ use holdfast_protocol::item::{Audience, Content, Field, Item, ItemKind, SecretTy
 use zeroize::Zeroizing;
 
 use crate::app::{App, done, ended};
-use crate::command::{Command, FieldInput};
+use crate::command::{Command, Expiry, FieldInput};
 use crate::run::{find_project, handle_of};
 use crate::secret_types::field_info;
 use crate::view::{
-    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, PurgedView, SecretDetail, SecretView,
-    VersionView,
+    DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, PurgedView, SecretDetail, SecretVersionView,
+    SecretView,
 };
 
 const SECRET: &[ItemKind] = &[ItemKind::Secret];
@@ -121,19 +121,40 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 },
             )
         }
+        Command::SecretDescribe {
+            project,
+            name,
+            rename,
+            note,
+            expires,
+        } => {
+            let view = place(session, project.as_deref()).await?;
+            let item = find_item(&view.space, SECRET, &name, false)?;
+            let name = rename.unwrap_or_else(|| item.name.clone());
+            let expires_ms = match expires {
+                None => item.expires_ms,
+                Some(Expiry::Never) => None,
+                Some(Expiry::AtMs(ms)) => Some(ms),
+            };
+            let note = note.as_deref().unwrap_or(&item.description);
+            let space = view.space.authority().space();
+            session.describe_item(space, item.id, &name, note, expires_ms).await?;
+            done(&IdView {
+                id: item.id.to_string(),
+                name,
+            })
+        }
         Command::SecretHistory { project, name } => {
             let view = place(session, project.as_deref()).await?;
             let item = find_item(&view.space, SECRET, &name, false)?;
             let mut views = Vec::new();
             for (index, version) in item.versions.iter().enumerate() {
-                views.push(VersionView {
+                views.push(SecretVersionView {
                     version: index + 1,
                     id: version.id.to_string(),
                     author: handle_of(session, version.author).await?,
                     created_ms: version.created_ms,
                     note: version.note.clone(),
-                    files: 0,
-                    bytes: 0,
                 });
             }
             done(&views)
@@ -149,7 +170,17 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         }
         Command::SecretUntrash { project, name } => {
             let view = place(session, project.as_deref()).await?;
-            let id = session.untrash_secret(view.space.authority().space(), &name).await?;
+            let id = session.untrash_secret(view.space.authority().space(), &name).await;
+            let id = id.map_err(|error| match error {
+                Error::AlreadyExists(_) => {
+                    let place = project.as_ref().map(|project| format!(" --in \"{project}\""));
+                    error.advise(format!(
+                        "Give the other one another name first: holdfast secret edit \"{name}\"{} --name NEW-NAME",
+                        place.unwrap_or_default()
+                    ))
+                }
+                other => other,
+            })?;
             done(&IdView {
                 id: id.to_string(),
                 name,
@@ -305,6 +336,7 @@ async fn list(session: &Session, project: Option<&str>, trashed: bool) -> Result
                     name: format!("Project key of {}", view.space.contents().name()),
                     r#type: "project-key".into(),
                     changed: authority.core().created_ms,
+                    changed_ms: authority.core().created_ms,
                     expires_ms: None,
                     trashed_ms: None,
                 });
@@ -317,16 +349,16 @@ async fn list(session: &Session, project: Option<&str>, trashed: bool) -> Result
 
 fn secret_view(item: &Item) -> SecretView {
     let secret_type = item.secret_type.and_then(|kind| serde_json::to_value(kind).ok());
+    let newest = item.versions.last();
+    let changed_ms = newest.map_or(item.created_ms, |version| version.created_ms);
     SecretView {
         id: item.id.to_string(),
         name: item.name.clone(),
         r#type: secret_type
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default(),
-        changed: item
-            .versions
-            .last()
-            .map_or(item.created_ms, |version| version.created_ms),
+        changed: changed_ms,
+        changed_ms,
         expires_ms: item.expires_ms,
         trashed_ms: item.trashed_ms,
     }

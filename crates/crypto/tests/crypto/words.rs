@@ -27,11 +27,16 @@ fn words_are_read_as_people_type_them() {
     );
     assert_eq!(parse_words(&words[..5].join(" ")), None);
     assert_eq!(parse_words(&[&words.join(" "), " zoom"].concat()), None);
-    assert_eq!(parse_words(&words.join("-")), None);
+    assert_eq!(parse_words(&words.join("-")), Some(words));
+    assert_eq!(parse_words(&format!("1. {}.", words.join("; 2. "))), Some(words));
+    assert_eq!(parse_words(&words.concat()), None);
     assert_eq!(parse_words(&words.join(" ").replacen(words[2], "holdfast", 1)), None);
     assert_eq!(parse_words(""), None);
     assert_eq!(parse_words(",,,,,,"), None);
-    assert!(parse_words("yo-yo Drop-Down T-shirt felt-tip zoom abacus").is_some());
+    let hyphens = Some(["yo-yo", "drop-down", "t-shirt", "felt-tip", "zoom", "down"]);
+    assert_eq!(parse_words("yo-yo Drop-Down T-shirt felt-tip zoom down"), hyphens);
+    assert_eq!(parse_words("yo-yo-drop-down-t-shirt-felt-tip-zoom-down"), hyphens);
+    assert_eq!(parse_words("yo-yo drop-down t-shirt felt-tip zoom felt"), None);
 }
 
 #[test]

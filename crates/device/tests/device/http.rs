@@ -131,7 +131,7 @@ async fn bodies_stay_within_their_limit() {
         chunked(4000, "0\r\n\r\n"),
     ] {
         let error = send(&serve(answer, false).await, get("/")).await.unwrap_err();
-        assert!(error.0.contains("longer"), "{error}");
+        assert!(error.reason.contains("longer"), "{error}");
     }
     let whole = send(&serve(chunked(2, "0\r\n\r\n"), false).await, get("/"))
         .await
@@ -161,7 +161,10 @@ async fn an_answer_that_is_cut_short_is_none() {
             ..get("/")
         };
         let error = send(&serve(answer, true).await, request).await.unwrap_err();
-        assert!(!error.0.is_empty() && !error.0.contains(TOKEN), "{answer:?}: {error}");
+        assert!(
+            !error.reason.is_empty() && !error.reason.contains(TOKEN),
+            "{answer:?}: {error}"
+        );
     }
 }
 
@@ -176,7 +179,8 @@ async fn nobody_there() {
             .send(get("/"))
             .await
             .unwrap_err();
-        assert!(error.0.to_lowercase().contains("refused"), "{error}");
+        assert!(error.reason.to_lowercase().contains("refused"), "{error}");
+        assert!(!error.sent, "nothing can have reached a server that is not there");
     }
     let bad = Request {
         token: Some("two\nlines".into()),
@@ -292,7 +296,7 @@ async fn only_events_are_listened_to() {
             .err()
             .unwrap();
         assert!(
-            error.0.contains("instead of events") && !error.0.contains(TOKEN),
+            error.reason.contains("instead of events") && !error.reason.contains(TOKEN),
             "{error}"
         );
     }

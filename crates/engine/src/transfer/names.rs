@@ -90,7 +90,7 @@ fn windows_name(name: &[u8]) -> bool {
 ///
 /// A link may climb with leading `..` only, and only as far as its own depth: its folders are real folders, so that much
 /// is exact. A `..` further on could follow another link first, and the two together could leave.
-fn stays_inside(path: &[u8], target: &[u8]) -> bool {
+pub(super) fn stays_inside(path: &[u8], target: &[u8]) -> bool {
     if target.is_empty() || target.starts_with(b"/") || target.contains(&0) {
         return false;
     }

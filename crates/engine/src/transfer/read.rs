@@ -232,7 +232,8 @@ impl<'a> Reader<'a> {
                 chunks.push(id);
                 let known = self.known.contains_key(&id);
                 if known || !self.seen.insert(id) {
-                    reused.chunks += 1;
+                    // What repeats within this upload the server did not have before it.
+                    reused.chunks += u64::from(known);
                     reused.bytes += if known { length as u64 } else { 0 };
                     self.meter.bytes(length as u64);
                     continue;

@@ -140,7 +140,7 @@ pub struct Report {
     pub bytes_sent: u64,
     /// Chunks of the files.
     pub chunks: u64,
-    /// Of these, chunks that were known already and not sealed in this run.
+    /// Of these, chunks that were known before this run. What repeats within it is not among them.
     pub chunks_reused: u64,
     /// Plaintext bytes that the server had before this run.
     pub bytes_reused: u64,

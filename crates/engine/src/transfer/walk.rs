@@ -8,6 +8,7 @@ use holdfast_protocol::manifest::FileType;
 use minicbor::{Decode, Encode};
 use tokio_util::sync::CancellationToken;
 
+use super::names::stays_inside;
 use super::types::{Reason, Skipped};
 use crate::error::{Error, Result};
 
@@ -122,7 +123,7 @@ pub(super) fn name_bytes(name: &std::ffi::OsStr) -> Option<Vec<u8>> {
 /// Walks the sources. A folder that is the only source gives what it holds; otherwise each source stands under its name.
 ///
 /// # Errors
-/// [`Error::Io`] when a source itself can't be read, [`Error::Invalid`] when two paths would be one,
+/// [`Error::Missing`] when a source is not there, [`Error::Io`] when it can't be read, [`Error::Invalid`] when two paths would be one,
 /// [`Error::Cancelled`].
 pub(super) fn walk(
     sources: &[PathBuf],
@@ -135,7 +136,12 @@ pub(super) fn walk(
         skipped: Vec::new(),
     };
     for source in sources {
-        let metadata = std::fs::symlink_metadata(source).map_err(|error| Error::io(source, &error))?;
+        let metadata = std::fs::symlink_metadata(source).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::Missing(format!("There is nothing at {}.", source.display())).advise("Check the path.")
+            }
+            _ => Error::io(source, &error),
+        })?;
         if metadata.is_dir() {
             // A folder that can't be opened would else look like an empty one.
             std::fs::read_dir(source).map_err(|error| Error::io(source, &error))?;
@@ -221,6 +227,8 @@ impl Walk {
         } else if kind.is_symlink() {
             match entry.path().read_link() {
                 Ok(target) => match name_bytes(target.as_os_str()) {
+                    // No download would make it, and each would say so to somebody who can't mend it.
+                    Some(target) if !stays_inside(&path, &target) => return self.skip(path, Reason::LinkOutside),
                     Some(target) => (FileType::Link, Some(target)),
                     None => return self.skip(path, Reason::UnsafeName),
                 },

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdfast_crypto::Key32;
-use holdfast_engine::ports::{Progress, Silent};
+use holdfast_engine::ports::{Progress, Silent, Unreachable};
 use holdfast_engine::transfer::{
     Downloaded, JournalStore, Options, Overwrite, PackServer, Previous, Row, Stored, Target, Uploaded, download, upload,
 };
@@ -132,7 +132,7 @@ impl Server {
         self.requests.fetch_add(1, SeqCst);
         if self.deaf.load(SeqCst) > 0 {
             self.deaf.fetch_sub(1, SeqCst);
-            return Err(Error::Unreachable("nobody answers".into()));
+            return Err(Error::Unreachable(Unreachable::silent("nobody answers")));
         }
         Ok(())
     }

@@ -79,8 +79,8 @@ async fn a_plan_counts_and_says_what_is_left_out() {
         Err(Error::Invalid(_))
     ));
     assert!(matches!(
-        plan(&[source.join("none")], true, &world.cancel).await,
-        Err(Error::Io { .. })
+        plan(&[source.clone(), source.join("none")], true, &world.cancel).await,
+        Err(error) if error.code() == "not-found"
     ));
     let one = plan(&twice[..1], true, &world.cancel).await.unwrap();
     assert_eq!((one.files, one.bytes, one.ignored.len()), (1, 1000, 0));
@@ -106,4 +106,38 @@ async fn an_unfinished_upload_says_how_far_it_came() {
         far.bytes_sent,
         uploaded.added.iter().map(|pack| pack.bytes).sum::<u64>()
     );
+}
+
+/// No download would make such a link: whoever uploads is told, who can mend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_lead_out_are_left_out() {
+    let world = World::new();
+    let source = world.path("source");
+    write(&source.join("sub/file"), b"content");
+    for (name, target) in [
+        ("inside", "sub/file"),
+        ("sub/up", "../inside"),
+        ("absolute", "/etc/passwd"),
+        ("sub/out", "../../elsewhere"),
+    ] {
+        std::os::unix::fs::symlink(target, source.join(name)).unwrap();
+    }
+    let uploaded = world.commit(&[source]).await;
+    let left: Vec<_> = uploaded
+        .report
+        .skipped
+        .iter()
+        .map(|left| (&left.path[..], &left.reason))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            (&b"absolute"[..], &Reason::LinkOutside),
+            (b"sub/out", &Reason::LinkOutside)
+        ]
+    );
+    let to = world.path("to");
+    let downloaded = world.download(&world.stored(&uploaded), &to).await.unwrap();
+    assert_eq!(downloaded.skipped, []);
+    assert_eq!(fs::read(to.join("sub/up")).unwrap(), b"content");
 }

@@ -100,7 +100,15 @@ pub(super) async fn begun_stored_named_dropped(database: &dyn Database) {
     );
     let usage = database.usage(space(50)).await.expect("usage");
     assert_eq!((usage.live_bytes, usage.pending_bytes), (0, 100));
+    let before = database.totals().await.expect("totals");
     database.append(commit.clone()).await.expect("named");
+    let after = database.totals().await.expect("totals");
+    assert_eq!(
+        (after.spaces, after.live_bytes),
+        (before.spaces, before.live_bytes + 100),
+        "of everybody together"
+    );
+    assert!(after.spaces >= 2);
     let usage = database.usage(space(50)).await.expect("usage");
     assert_eq!((usage.live_bytes, usage.pending_bytes), (100, 0));
     let mut twice = entry(50, 2);

@@ -15,7 +15,7 @@ use crate::rules::part_size;
 
 /// Rights that others have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rights {
+pub(crate) enum Rights {
     /// None.
     Closed,
     /// Its group may look into it.
@@ -25,7 +25,7 @@ pub(super) enum Rights {
 }
 
 /// Who may enter a folder, by its mode.
-pub(super) fn rights(folder: &Path) -> Result<(Rights, u32)> {
+pub(crate) fn rights(folder: &Path) -> Result<(Rights, u32)> {
     let mode = fs::metadata(folder).map_err(|error| Error::io(folder, &error))?.mode() & 0o777;
     let rights = match mode & 0o077 {
         0 => Rights::Closed,

@@ -8,7 +8,7 @@ use sqlx::{Row, Sqlite as Sql, SqliteConnection, Transaction};
 
 use super::row::{id, int, uint, unexpected};
 use super::{Sqlite, broken};
-use crate::ports::{BlobId, MovedEntries, NewEntry, NewPack, Result, StoreError, StoredPack};
+use crate::ports::{BlobId, MovedEntries, NewEntry, NewPack, Result, StoreError, StoredPack, Totals};
 
 impl Sqlite {
     pub(super) async fn insert_pack(&self, pack: NewPack) -> Result<StoredPack> {
@@ -220,6 +220,20 @@ pub(super) async fn select_usage(connection: &mut SqliteConnection, space: Space
         live_bytes: uint(&row, 0)?,
         pending_bytes: uint(&row, 1)?,
         quota_bytes: 0,
+    })
+}
+
+pub(super) async fn select_totals(connection: &mut SqliteConnection) -> Result<Totals> {
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM spaces),
+                (SELECT coalesce(sum(bytes), 0) FROM packs WHERE named_seq IS NOT NULL AND dropped_ms IS NULL)",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(broken)?;
+    Ok(Totals {
+        spaces: uint(&row, 0)?,
+        live_bytes: uint(&row, 1)?,
     })
 }
 

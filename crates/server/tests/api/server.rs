@@ -43,6 +43,7 @@ pub fn config(data: &Path) -> Config {
         quota_bytes: 64 << 20,
         origin: None,
         open_signup: true,
+        metrics: None,
     }
 }
 
