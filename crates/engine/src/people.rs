@@ -337,6 +337,9 @@ impl Session {
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
         let person = self.person(handle).await?;
         let handle = &person.bundle.bundle.handle;
+        if person.bundle.bundle.principal == self.principal() {
+            return Err(Error::Invalid("that is you: compare the words of somebody else".into()));
+        }
         if person.words() != told {
             return Err(Error::KeysChanged(format!(
                 "Those are not the words of the keys that the server shows for {handle}. Somebody may be pretending to be {handle}."

@@ -148,6 +148,9 @@ impl Session {
     /// [`Error::KeysChanged`] when the server shows other keys than the pinned ones; nothing is wrapped then.
     pub async fn share(&self, id: SpaceId, handle: &str, role: Role) -> Result<Person> {
         let person = self.person(handle).await?;
+        if person.bundle.bundle.principal == self.principal() {
+            return Err(Error::AlreadyExists("That is you: you are in it already.".into()));
+        }
         if !person.pinned {
             // Before the key is wrapped: stopped in between, nothing would hold the next answer against these keys. And a
             // device that has never seen this person must not take keys from before a change that this one relied on.

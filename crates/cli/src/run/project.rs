@@ -5,7 +5,7 @@ use holdfast_commands::{Command, Hidden};
 
 use super::job::Job;
 use crate::args::ProjectVerb;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::input;
 use crate::output::{self, clean, say, tell};
 
