@@ -3,6 +3,7 @@
 mod journeys {
     mod data;
     mod first_run;
+    mod looking;
     mod moving;
     mod preferences;
     mod prepared;
