@@ -9,4 +9,5 @@ mod journeys {
     mod prepared;
     mod secrets;
     mod sharing;
+    mod waiting;
 }

@@ -142,6 +142,7 @@ pub fn text() -> String {
         app::JobRequest,
         app::JobState,
         app::Answered,
+        app::LeftOver,
         app::JobView,
         app::Event,
     );
