@@ -30,6 +30,7 @@ const COMMANDS: &[&str] = &[
     "change_key",
     "export_activity",
     "pick",
+    "upload_plan",
     "start_job",
     "jobs",
     "pause_job",

@@ -3,9 +3,11 @@
 mod journeys {
     mod data;
     mod first_run;
+    mod looking;
     mod moving;
     mod preferences;
     mod prepared;
     mod secrets;
     mod sharing;
+    mod waiting;
 }

@@ -22,7 +22,7 @@ use crate::args::Args;
 use crate::clip::Clip;
 use crate::door::Door;
 use crate::idle::Idle;
-use crate::jobs::Jobs;
+use crate::jobs::{self, Jobs};
 use crate::picks::Picks;
 use crate::settings::Settings;
 use crate::types::{Event, Look, Phase, ServerLook};
@@ -259,6 +259,9 @@ impl Desk {
 
     /// Catches up once, then listens for what is new until the session ends.
     async fn keep_up(&self, app: &App) {
+        if let Err(error) = jobs::find_left_over(self, app).await {
+            tracing::warn!(code = error.code(), "uploads that wait can't be listed now");
+        }
         let trouble = match app.catch_up().await {
             Ok(alarms) => alarms.into_iter().next(),
             Err(Error::Unreachable(_)) => None,

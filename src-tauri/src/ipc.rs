@@ -50,6 +50,7 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         work::change_key,
         work::export_activity,
         files::pick,
+        files::upload_plan,
         files::start_job,
         files::jobs,
         files::pause_job,

@@ -1,6 +1,7 @@
 //! Long work: uploads and downloads. Each runs in the background, says how far it is, and can be paused, gone on with and
-//! given up. The page may come and go meanwhile.
+//! given up. The page may come and go meanwhile; what the program did not live to finish waits in the next one.
 
+mod left_over;
 mod speed;
 
 use std::collections::BTreeMap;
@@ -9,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use holdfast_commands::types::{Stage, Step};
 use holdfast_commands::view::ErrorView;
-use holdfast_commands::{App, Command, Outcome};
+use holdfast_commands::{App, Command, Ending, Outcome};
 use holdfast_engine::ports::{self, Progress};
 use holdfast_engine::{Error, Result};
+use holdfast_protocol::item::ItemKind;
 use tauri::async_runtime::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::Desk;
-use crate::types::{Event, JobRequest, JobState, JobView};
+use crate::types::{Answered, Event, JobRequest, JobState, JobView};
+pub(crate) use left_over::{find_left_over, give_up};
 use speed::Speed;
 
 /// How often the page is told how far a job is.
@@ -36,6 +39,8 @@ pub(crate) struct Jobs {
 struct Inner {
     last: u32,
     jobs: BTreeMap<u32, Job>,
+    /// Whether it was looked what earlier runs left.
+    looked_back: bool,
 }
 
 struct Job {
@@ -47,9 +52,30 @@ struct Job {
     told: Instant,
     /// It is to stop for good.
     given_up: bool,
+    /// The version that an upload of an earlier run would make, until somebody goes on with it.
+    version: Option<String>,
 }
 
 impl Job {
+    fn new(view: JobView, command: Command) -> Self {
+        Self {
+            view,
+            command,
+            cancel: CancellationToken::new(),
+            task: None,
+            speed: Speed::default(),
+            told: Instant::now(),
+            given_up: false,
+            version: None,
+        }
+    }
+
+    /// Whether it left things out that another attempt could take along. That makes a further version, with all of them.
+    fn left_out(&self) -> bool {
+        let partial = |outcome: &Answered| outcome.ending == Ending::Partial;
+        self.view.state == JobState::Done && !self.view.download && self.view.outcome.as_ref().is_some_and(partial)
+    }
+
     /// How it is at that moment, speed included. Only bytes have one.
     fn look(&mut self, now: Instant) -> JobView {
         self.told = now;
@@ -115,7 +141,7 @@ impl Jobs {
 
     /// Gives one up: one at work stops, one that waits will not go on, and both stay listed. One that has ended is put away:
     /// then there is nothing left to show.
-    pub(crate) fn give_up(&self, id: u32) -> Option<JobView> {
+    fn end(&self, id: u32) -> Option<JobView> {
         let mut inner = self.inner();
         let job = inner.jobs.get_mut(&id)?;
         match job.view.state {
@@ -140,21 +166,14 @@ pub(crate) fn start(desk: &Arc<Desk>, request: JobRequest) -> Result<JobView> {
     let mut inner = desk.jobs.inner();
     inner.last += 1;
     let view = JobView { id: inner.last, ..view };
-    let mut job = Job {
-        view: view.clone(),
-        command,
-        cancel: CancellationToken::new(),
-        task: None,
-        speed: Speed::default(),
-        told: Instant::now(),
-        given_up: false,
-    };
+    let mut job = Job::new(view.clone(), command);
     job.task = Some(spawn(desk, app, view.id, job.command.clone(), job.cancel.clone()));
     inner.jobs.insert(view.id, job);
     Ok(view)
 }
 
-/// Goes on with a job that was paused or failed; with a pick, a download goes into that folder.
+/// Goes on with a job that was paused or failed, or again with an upload that left things out; with a pick, a download goes
+/// into that folder.
 pub(crate) fn resume(desk: &Arc<Desk>, id: u32, pick: Option<u32>) -> Result<JobView> {
     let app = desk.app().ok_or(Error::NoAccount)?;
     let other = pick.map(|pick| desk.picks.one(pick)).transpose()?;
@@ -164,7 +183,7 @@ pub(crate) fn resume(desk: &Arc<Desk>, id: u32, pick: Option<u32>) -> Result<Job
         name: id.to_string(),
     };
     let job = inner.jobs.get_mut(&id).ok_or_else(missing)?;
-    if !matches!(job.view.state, JobState::Paused | JobState::Failed) {
+    if !matches!(job.view.state, JobState::Paused | JobState::Failed) && !job.left_out() {
         return Ok(job.view.clone());
     }
     if let (Some(other), Command::Download { to, .. }) = (other, &mut job.command) {
@@ -173,8 +192,15 @@ pub(crate) fn resume(desk: &Arc<Desk>, id: u32, pick: Option<u32>) -> Result<Job
     }
     job.cancel = CancellationToken::new();
     job.speed = Speed::default();
-    job.view.state = JobState::Running;
-    job.view.error = None;
+    job.version = None;
+    job.view = JobView {
+        state: JobState::Running,
+        step: None,
+        left_over: None,
+        outcome: None,
+        error: None,
+        ..job.view.clone()
+    };
     job.task = Some(spawn(desk, app, id, job.command.clone(), job.cancel.clone()));
     Ok(job.view.clone())
 }
@@ -221,20 +247,33 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
         }
     };
     let view = JobView {
-        id: 0,
         download,
         project,
         kind,
         name,
         to,
+        ..blank()
+    };
+    Ok((view, command))
+}
+
+/// One that begins, before anything is known of it.
+fn blank() -> JobView {
+    JobView {
+        id: 0,
+        download: false,
+        project: String::new(),
+        kind: ItemKind::Dataset,
+        name: String::new(),
+        to: None,
+        left_over: None,
         state: JobState::Running,
         step: None,
         rate: None,
         left: None,
         outcome: None,
         error: None,
-    };
-    Ok((view, command))
+    }
 }
 
 fn spawn(desk: &Arc<Desk>, app: Arc<App>, id: u32, command: Command, cancel: CancellationToken) -> JoinHandle<()> {

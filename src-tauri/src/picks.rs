@@ -10,6 +10,7 @@ use holdfast_engine::{Error, Result};
 use tauri::AppHandle;
 #[cfg(not(feature = "e2e"))]
 use tauri_plugin_dialog::DialogExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::types::{Pick, Picked};
 
@@ -20,6 +21,7 @@ const KEPT: usize = 64;
 #[derive(Default)]
 pub(crate) struct Picks {
     inner: Mutex<(u32, BTreeMap<u32, Vec<PathBuf>>)>,
+    looking: Mutex<CancellationToken>,
 }
 
 impl Picks {
@@ -51,8 +53,17 @@ impl Picks {
         path.ok_or_else(|| Error::Invalid("Nothing was chosen.".into()))
     }
 
+    /// Somebody looks through picked files: what went through others until now stops.
+    pub(crate) fn look_through(&self) -> CancellationToken {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        looking.cancel();
+        *looking = CancellationToken::new();
+        looking.clone()
+    }
+
     /// Forgets everything, as locking does.
     pub(crate) fn clear(&self) {
+        self.look_through().cancel();
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
     }
 }
@@ -104,6 +115,15 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_newest_look_goes_on() {
+        let picks = Picks::default();
+        let (first, second) = (picks.look_through(), picks.look_through());
+        assert!(first.is_cancelled() && !second.is_cancelled());
+        picks.clear();
+        assert!(second.is_cancelled());
+    }
 
     #[test]
     fn the_page_knows_files_by_number() {

@@ -275,6 +275,19 @@ impl From<Outcome> for Answered {
     }
 }
 
+/// An upload from before the program was started.
+#[derive(Clone, Serialize, TS)]
+pub struct LeftOver {
+    /// The project's name, where it is known.
+    pub project_name: Option<String>,
+    /// When it was begun, milliseconds since 1970-01-01 UTC.
+    pub begun_ms: Option<u64>,
+    /// Files that were read to their end.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// A job, as the dock shows it.
 #[derive(Clone, Serialize, TS)]
 pub struct JobView {
@@ -291,6 +304,8 @@ pub struct JobView {
     pub name: String,
     /// The folder that a download writes into.
     pub to: Option<String>,
+    /// What is known of an upload that an earlier run of the program began and nobody went on with yet.
+    pub left_over: Option<LeftOver>,
     /// How it is.
     pub state: JobState,
     /// How far it is.

@@ -145,6 +145,7 @@ pub fn text() -> String {
         app::JobRequest,
         app::JobState,
         app::Answered,
+        app::LeftOver,
         app::JobView,
         app::Event,
     );

@@ -104,7 +104,8 @@ async fn a_dropped_folder_goes_up_and_comes_back_whole() {
     window.click("Delete").await;
     window.sees("No datasets yet").await;
     window.sees("was deleted").await;
-    window.screen("11-deleted").await;
+    // Ten seconds are left: for one picture, and no more.
+    window.shot("11-deleted").await;
     window.click("Undo").await;
     window.no_longer_sees("No datasets yet").await;
     window.click("tree").await;

@@ -10,7 +10,7 @@ use super::prepared::{folder, unlock, unlocked};
 
 /// What happens to parts on their way.
 #[derive(Clone, Copy, PartialEq)]
-enum Road {
+pub(super) enum Road {
     Open,
     /// So many parts more pass, the others wait.
     After(u32),
@@ -18,14 +18,14 @@ enum Road {
 }
 
 /// A road that can be closed.
-struct Gate {
+pub(super) struct Gate {
     road: Mutex<Road>,
     opened: Condvar,
 }
 
 impl Gate {
     /// Stands between the clients and a server.
-    fn before(server: &Server, relay: Relay) -> Arc<Self> {
+    pub(super) fn before(server: &Server, relay: Relay) -> Arc<Self> {
         let gate = Arc::new(Self {
             road: Mutex::new(Road::Open),
             opened: Condvar::new(),
@@ -35,7 +35,7 @@ impl Gate {
         gate
     }
 
-    fn set(&self, road: Road) {
+    pub(super) fn set(&self, road: Road) {
         *self.road.lock().expect("the road") = road;
         self.opened.notify_all();
     }
@@ -61,11 +61,11 @@ impl Gate {
 }
 
 /// A file that nothing can make smaller.
-fn large(folder: &Path, name: &str, seed: u64) {
+pub(super) fn large(folder: &Path, name: &str, seed: u64) {
     Dice::new(seed).file(&folder.join(name), 48_000_000);
 }
 
-async fn upload(window: &Window, folder: &Path) {
+pub(super) async fn upload(window: &Window, folder: &Path) {
     window.drop_files(&[folder]).await;
     window.sees("What is new").await;
     window.click("Start").await;

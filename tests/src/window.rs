@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Window {
     web: WebDriver,
     name: String,
+    profile: PathBuf,
     picks: PathBuf,
     driver: Driver,
 }
@@ -63,6 +64,7 @@ impl Window {
         let window = Self {
             web,
             name: name.to_owned(),
+            profile: profile.to_owned(),
             picks,
             driver,
         };
@@ -76,6 +78,22 @@ impl Window {
     /// When it does not close.
     pub async fn close(self) {
         self.web.quit().await.expect("the window closes");
+    }
+
+    /// Ends the program at once, as a power cut does: it gets to do nothing more.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(self) {
+        assert!(tools::kill_program(&self.profile), "the program does not run");
+        // Its session is gone with it.
+        std::mem::forget(self.web);
+    }
+
+    /// The processes that decode a file for it at the moment: how many threads each has.
+    #[must_use]
+    pub fn decoders(&self) -> Vec<usize> {
+        tools::decoders(&self.profile)
     }
 
     /// Sets its size.

@@ -39,6 +39,9 @@ pub(crate) async fn show(
     worker
         .arg(WORKER)
         .env_clear()
+        // The window's web view would start a thread for its own allocator as soon as it is loaded: with it the worker could not
+        // have namespaces of its own, and it would hit the wall at a moment of its choosing.
+        .env("Malloc", "1")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -48,6 +48,61 @@ pub(super) fn display() -> (Ends, String) {
     (Ends(child), format!(":{}", line.trim()))
 }
 
+/// The window's program that has this profile.
+fn running(profile: &Path) -> Option<u32> {
+    let profile = profile.as_os_str().as_encoded_bytes();
+    processes().find(|pid| {
+        let line = command_line(*pid);
+        line.first().is_some_and(|program| program.ends_with(b"holdfast-app")) && line.iter().any(|arg| arg == profile)
+    })
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let all = std::fs::read_dir("/proc").expect("a list of processes").flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn command_line(pid: u32) -> Vec<Vec<u8>> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// Its state and its parent, as the system says it; nothing when it is gone.
+fn state(pid: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
+}
+
+fn threads(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Kills the window's program that has this profile, and waits until it is gone.
+pub(super) fn kill_program(profile: &Path) -> bool {
+    let Some(pid) = running(profile) else { return false };
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    // Its sockets close when the last of its threads has ended.
+    while state(pid).is_some_and(|(state, _)| state != 'Z') || threads(pid) > 1 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    killed.expect("kill runs").success()
+}
+
+/// How many threads each decoder of the program has that has this profile.
+pub(super) fn decoders(profile: &Path) -> Vec<usize> {
+    let Some(parent) = running(profile) else {
+        return Vec::new();
+    };
+    let is_decoder = |pid: &u32| {
+        state(*pid).is_some_and(|(_, of)| of == parent)
+            && command_line(*pid)
+                .get(1)
+                .is_some_and(|arg| arg == b"holdfast-preview-worker")
+    };
+    processes().filter(is_decoder).map(threads).collect()
+}
+
 /// A child that ends with what holds it.
 pub(super) struct Ends(pub(super) Child);
 

@@ -17,6 +17,7 @@ import type {
   PasswordKind,
   Pick,
   Picked,
+  PlanView,
   RecoverForm,
   SecretDetail,
   ServerCheck,
@@ -115,6 +116,8 @@ export const rust = {
   changeKey: (form: KeyChangeForm) => call<boolean>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
+  uploadPlan: async (pick: number, includeHidden: boolean) =>
+    (await call<Answered>("upload_plan", { pick, includeHidden })).value as PlanView,
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),
   pauseJob: (id: number) => call<void>("pause_job", { id }),

@@ -2403,6 +2403,24 @@ value: unknown,
  */
 as_of_ms: number | null, };
 
+export type LeftOver = { 
+/**
+ * The project's name, where it is known.
+ */
+project_name: string | null, 
+/**
+ * When it was begun, milliseconds since 1970-01-01 UTC.
+ */
+begun_ms: number | null, 
+/**
+ * Files that were read to their end.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
 export type JobView = { 
 /**
  * Its number.
@@ -2428,6 +2446,10 @@ name: string,
  * The folder that a download writes into.
  */
 to: string | null, 
+/**
+ * What is known of an upload that an earlier run of the program began and nobody went on with yet.
+ */
+left_over: LeftOver | null, 
 /**
  * How it is.
  */

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 
 vi.stubGlobal("document", { documentElement: { lang: "en" } });
-const { ago, byName, bytes, left, matches, quoted } = await import("./format");
+const { ago, byName, bytes, left, legible, matches, quoted } = await import("./format");
 
 describe("numbers", () => {
   it("are real bytes", () => {
@@ -23,5 +23,7 @@ describe("names", () => {
   it("stay apart from the sentence they stand in", () => {
     expect(quoted("a\nb")).toBe("“\u2068a b\u2069”");
     expect(quoted("\u202e".repeat(10_000))).toHaveLength(65);
+    expect(legible("\u202egpj.exe")).toBe("\ufffdgpj.exe");
+    expect(legible("صور 2")).toBe("صور 2");
   });
 });

@@ -72,11 +72,24 @@ export function left(seconds: number): string {
   );
 }
 
-/** A name inside a sentence: short, in quotation marks, in its own direction (Unicode's isolates around it). */
-export function quoted(name: string): string {
+/**
+ * A name that is to be read: what only turns letters around is seen as such, so that no "gpj.exe" looks like a picture
+ * (Unicode's embeddings, overrides and isolates).
+ */
+export function legible(name: string): string {
+  return name.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
+/** A name inside a sentence: short, and in its own direction (Unicode's isolates around it). */
+export function isolated(name: string): string {
   const LIMIT = 60;
-  const line = name.replace(/\s+/gu, " ");
-  return `“\u2068${line.length > LIMIT ? `${line.slice(0, LIMIT)}…` : line}\u2069”`;
+  const line = legible(name).replace(/\s+/gu, " ");
+  return `\u2068${line.length > LIMIT ? `${line.slice(0, LIMIT)}…` : line}\u2069`;
+}
+
+/** The same, in quotation marks. */
+export function quoted(name: string): string {
+  return `“${isolated(name)}”`;
 }
 
 /** Sorted as people sort: "file 2" before "file 10". */

@@ -104,6 +104,9 @@ mod linux {
             libc::SYS_madvise,
             libc::SYS_brk,
             libc::SYS_futex,
+            // Libraries of a program that shows windows may start a thread when they are loaded: it registers itself.
+            libc::SYS_set_robust_list,
+            libc::SYS_rseq,
             libc::SYS_sigaltstack,
             libc::SYS_rt_sigaction,
             libc::SYS_rt_sigprocmask,

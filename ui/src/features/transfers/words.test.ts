@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { JobView, Step } from "../../generated/types";
 
 vi.stubGlobal("document", { documentElement: { lang: "en" } });
-const { heard, leftOut, progress, result, share, summary } = await import("./words");
+const { about, heard, leftOut, progress, result, retries, share, stateOf, summary } = await import("./words");
 
 const step = (over: Partial<Step> = {}): Step => ({
   stage: "sending",
@@ -19,6 +19,7 @@ const job = (over: Partial<JobView> = {}): JobView => ({
   kind: "dataset",
   name: "Scans",
   to: null,
+  left_over: null,
   state: "running",
   step: step(),
   rate: null,
@@ -66,6 +67,32 @@ describe("how it ended", () => {
     const skipped = [{ path: "a", reason: "hidden" }];
     expect(leftOut(done({ ...view, skipped }))).toEqual(skipped);
     expect(leftOut(job())).toEqual([]);
+  });
+});
+
+describe("what is not whole", () => {
+  const ended = (ending: "done" | "partial", download = false) =>
+    job({ state: "done", download, outcome: { ending, value: { ...view, skipped: [{ path: "a", reason: "hidden" }] } } });
+  it("is missing only where it was wanted, and tried again where that can help", () => {
+    expect([stateOf(ended("done")), retries(ended("done"))]).toEqual(["Done", false]);
+    expect([stateOf(ended("partial")), retries(ended("partial"))]).toEqual(["Done, but not all of it", true]);
+    expect(retries(ended("partial", true))).toBe(false);
+  });
+  it("says where it was when the program ended", () => {
+    const old = { project_name: "Brain scans", begun_ms: Date.UTC(2026, 10, 24, 12), files: 12, bytes: 340e6 };
+    const waits = job({ state: "paused", step: null, left_over: old });
+    expect(stateOf(waits)).toBe("Not finished");
+    const said = about(waits);
+    for (const part of ["Brain scans", "24, 2026", "12 files (340 MB) had been read.", "goes on where it was"]) {
+      expect(said).toContain(part);
+    }
+    expect(about({ ...waits, left_over: { project_name: null, begun_ms: null, files: 0, bytes: 0 } })).toBe("It goes on where it was.");
+    expect(summary([waits, job({ state: "paused" })])).toBe("1 not finished · 1 paused");
+    expect(heard(waits, "x").mark).toBe("waiting");
+  });
+  it("says how far it is while it is paused", () => {
+    expect(about(job({ state: "paused" }))).toBe("34 MB of 80 MB · 3 of 12 files. It goes on where it was.");
+    expect(about(job({ state: "paused", step: null, download: true }))).toContain("begins again");
   });
 });
 

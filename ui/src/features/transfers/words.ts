@@ -1,7 +1,7 @@
 // What a transfer says about itself, in words: how far it is, how it ended, and all of them in one line.
 import type { DownloadView, JobView, UploadView } from "../../generated/types";
 import { plural, w } from "../../i18n";
-import { bytes, count, left } from "../../shared/format";
+import { bytes, count, left, moment, quoted } from "../../shared/format";
 
 const t = w.transfers;
 
@@ -45,6 +45,51 @@ export function leftOut(job: JobView): UploadView["skipped"] {
   return job.state === "done" ? ((job.outcome?.value as UploadView | DownloadView | undefined)?.skipped ?? []) : [];
 }
 
+/** Whether another attempt may take along what was left out. */
+export function retries(job: JobView): boolean {
+  return job.state === "done" && !job.download && job.outcome?.ending === "partial";
+}
+
+/** How it is, in a word or two. */
+export function stateOf(job: JobView): string {
+  if (job.state === "running") return stage(job);
+  if (job.left_over) return t.notFinished;
+  // What a person left out is not missing.
+  if (job.state === "done" && job.outcome?.ending === "partial") return t.partly;
+  return t[job.state];
+}
+
+/** What an earlier run of the program left: where it goes, since when it waits, how far it came. */
+function waits(job: JobView): string[] {
+  const old = job.left_over;
+  if (!old) return [];
+  const said: string[] = [];
+  if (old.project_name !== null) said.push(t.inProject(quoted(old.project_name)));
+  if (old.begun_ms !== null) said.push(t.begunOn(moment(old.begun_ms)));
+  if (old.files > 0) said.push(t.readSoFar(plural(old.files, t.file, t.files), bytes(old.bytes)));
+  return said;
+}
+
+/** What there is to say about it beside that. */
+export function about(job: JobView): string {
+  switch (job.state) {
+    case "running":
+      return progress(job);
+    case "paused": {
+      if (job.left_over) return [...waits(job), t.pausedUpload].join(" ");
+      const far = progress(job);
+      const next = job.download ? t.pausedDownload : t.pausedUpload;
+      return far ? `${far}. ${next}` : next;
+    }
+    case "done":
+      return result(job);
+    case "cancelled":
+      return job.download ? t.cancelledDownload : t.cancelledUpload;
+    case "failed":
+      return "";
+  }
+}
+
 /** How it ended, as a sentence. */
 export function result(job: JobView): string {
   if (job.state !== "done" || !job.outcome) return "";
@@ -70,7 +115,9 @@ export function summary(jobs: readonly JobView[]): string {
     const longest = Math.max(...running.map((job) => job.left ?? 0));
     if (longest > 0) parts.push(t.left(left(longest)));
   }
-  const [paused, failed, ended] = [of("paused").length, of("failed").length, of("done", "cancelled").length];
+  const waiting = of("paused").filter((job) => job.left_over).length;
+  const [paused, failed, ended] = [of("paused").length - waiting, of("failed").length, of("done", "cancelled").length];
+  if (waiting) parts.push(t.waitingCount(waiting));
   if (paused) parts.push(t.pausedCount(paused));
   if (failed) parts.push(t.failedCount(failed));
   if (ended) parts.push(t.ended(ended));
@@ -80,6 +127,7 @@ export function summary(jobs: readonly JobView[]): string {
 /** What is worth reading out, and a mark that changes when there is something new: at quarters, and when it stops. */
 export function heard(job: JobView, name: string): { mark: string; text: string } {
   if (job.state === "done") return { mark: "done", text: `${name}: ${result(job)}` };
+  if (job.left_over) return { mark: "waiting", text: t.heardWaiting(name) };
   if (job.state === "paused") return { mark: "paused", text: t.heardPaused(name) };
   if (job.state === "failed") return { mark: "failed", text: t.heardFailed(name) };
   if (job.state === "cancelled") return { mark: "cancelled", text: t.heardCancelled(name) };

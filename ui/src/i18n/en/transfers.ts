@@ -30,6 +30,14 @@ export const transfers = {
   show: "Show",
   otherFolder: "Choose another folder",
 
+  goOn: "Go on",
+  giveUp: "Give up",
+  givenUp: (name: string) => `The upload of ${name} was given up. What had been sent was removed.`,
+  notFinished: "Not finished",
+  inProject: (name: string) => `In ${name}.`,
+  begunOn: (when: string) => `Begun on ${when}.`,
+  readSoFar: (files: string, bytes: string) => `${files} (${bytes}) had been read.`,
+
   paused: "Paused",
   pausedUpload: "It goes on where it was.",
   pausedDownload: "Nothing half done was kept: it begins again from the start.",
@@ -52,18 +60,22 @@ export const transfers = {
   leftOut: "thing was left out",
   leftOutMany: "things were left out",
   leftOutTitle: "What was left out, and why",
+  leftOutRetry:
+    "Trying again makes one more version, with all that can be read by then. What is there already is not sent again.",
 
-  closeUploads: "You can close the window. Upload the same files again later, and it goes on where it was.",
+  closeUploads: "You can close the window. Uploads that are not finished wait here when you open it again, and go on where they were.",
   closeDownloads: "Closing the window ends downloads. Nothing half done stays behind.",
 
   running: (value: number) => `${value} under way`,
   pausedCount: (value: number) => `${value} paused`,
+  waitingCount: (value: number) => `${value} not finished`,
   failedCount: (value: number) => `${value} failed`,
   ended: (value: number) => `${value} ended`,
   fold: "Make the list of transfers small",
   unfold: "Show all transfers",
   heardPercent: (name: string, value: number) => `${name}: ${value} percent`,
   heardPaused: (name: string) => `${name}: paused`,
+  heardWaiting: (name: string) => `${name}: not finished, waits`,
   heardFailed: (name: string) => `${name}: did not work`,
   heardCancelled: (name: string) => `${name}: cancelled`,
   nowhere: "Open a project's datasets, models, tasks or artifacts first. Then drop the files there.",
