@@ -7,6 +7,8 @@ mod journeys {
     mod moving;
     mod preferences;
     mod prepared;
+    mod secret_care;
+    mod secret_files;
     mod secrets;
     mod sharing;
     mod waiting;

@@ -22,6 +22,7 @@ use crate::args::Args;
 use crate::clip::Clip;
 use crate::door::Door;
 use crate::idle::Idle;
+use crate::imports::Imports;
 use crate::jobs::{self, Jobs};
 use crate::picks::Picks;
 use crate::settings::Settings;
@@ -36,6 +37,7 @@ pub(crate) struct Desk {
     pub(crate) profile: Profile,
     pub(crate) door: Door,
     pub(crate) picks: Picks,
+    pub(crate) imports: Imports,
     pub(crate) clip: Clip,
     pub(crate) jobs: Jobs,
     pub(crate) idle: Idle,
@@ -82,6 +84,7 @@ impl Desk {
             profile,
             door: Door::default(),
             picks: Picks::default(),
+            imports: Imports::default(),
             clip: Clip::default(),
             jobs: Jobs::default(),
             idle: Idle::new(minutes),
@@ -305,6 +308,7 @@ impl Desk {
         }
         self.door.forget();
         self.picks.clear();
+        self.imports.clear();
         self.clip.clear(None);
         // Asked twice (see `unlock`), it locks once.
         if open.is_some() {

@@ -3,6 +3,7 @@
 mod door;
 mod files;
 mod look;
+mod secret_files;
 mod secrets;
 mod work;
 
@@ -47,6 +48,12 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         secrets::copy_field,
         secrets::describe_secret,
         secrets::take_secret,
+        secret_files::read_variables,
+        secret_files::preview_import,
+        secret_files::import_secrets,
+        secret_files::forget_import,
+        secret_files::delete_import_file,
+        secret_files::export_secrets,
         work::change_key,
         work::export_activity,
         files::pick,

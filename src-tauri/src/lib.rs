@@ -7,6 +7,7 @@
 //! | `door` | making, opening and recovering an account |
 //! | `builtin` | the server of "Only on this computer" |
 //! | `jobs` | long work: uploads, downloads; how far it is, pause, cancel |
+//! | `imports` | the file that is being imported: what opens it, deleting it |
 //! | `picks` | files that a person chose; the page gets a number, never a path it could invent |
 //! | `tray` | the icon in the system's tray |
 //! | `clip` | the clipboard, and clearing it |
@@ -26,6 +27,7 @@ mod clip;
 mod desk;
 mod door;
 mod idle;
+mod imports;
 mod ipc;
 mod jobs;
 mod page;

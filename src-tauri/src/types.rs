@@ -2,7 +2,7 @@
 
 use holdfast_commands::types::Step;
 use holdfast_commands::view::ErrorView;
-use holdfast_commands::{Ending, Outcome};
+use holdfast_commands::{Ending, ImportChoice, ImportSource, OnClash, Outcome};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -197,6 +197,35 @@ pub struct Picked {
     pub names: Vec<String>,
     /// Whether it is one folder, which can give its name to what is made of it.
     pub folder: bool,
+}
+
+/// What is to be imported.
+#[derive(Deserialize, TS)]
+pub struct ImportForm {
+    /// The number of the file.
+    pub pick: u32,
+    /// Which program wrote it.
+    #[ts(as = "holdfast_commands::types::ImportSource")]
+    pub source: ImportSource,
+    /// Into which project; one's own secrets if absent.
+    pub project: Option<String>,
+    /// What happens to a secret whose name is taken.
+    #[ts(as = "holdfast_commands::types::OnClash")]
+    pub on_clash: OnClash,
+    /// Where that differs for one entry.
+    pub choices: Vec<ImportChoice>,
+}
+
+/// What is to be exported, and how it is protected.
+#[derive(Deserialize, TS)]
+pub struct ExportForm {
+    /// Of which project; one's own secrets if absent.
+    pub project: Option<String>,
+    /// What is to open the file.
+    #[ts(type = "string | null")]
+    pub passphrase: Option<holdfast_commands::Hidden>,
+    /// The person has said, by typing it, that anybody may read the file.
+    pub plain: bool,
 }
 
 /// Work that takes its time.

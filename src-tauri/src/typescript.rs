@@ -142,6 +142,8 @@ pub fn text() -> String {
         app::RecoverForm,
         app::Pick,
         app::Picked,
+        app::ImportForm,
+        app::ExportForm,
         app::JobRequest,
         app::JobState,
         app::Answered,

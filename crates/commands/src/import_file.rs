@@ -6,9 +6,10 @@ use std::path::Path;
 
 use holdfast_engine::{Error, Result};
 use holdfast_import::{Error as ImportError, Import, MAX_FILE, Source};
+use holdfast_protocol::item::Field;
 use zeroize::Zeroizing;
 
-use crate::command::ImportFile;
+use crate::command::{FieldInput, Hidden, ImportFile};
 
 /// What was read, and the digest of the file.
 pub(crate) struct ReadFile {
@@ -27,6 +28,18 @@ pub fn needs_passphrase(source: Source, path: &Path) -> Result<bool> {
         .read_to_end(&mut start)
         .map_err(|error| Error::io(path, &error))?;
     Ok(holdfast_import::needs_passphrase(source, &start))
+}
+
+/// The variables in lines of a `.env` file, read as an import reads them; `None` for a text that is something else.
+#[must_use]
+pub fn variables(text: &str) -> Option<Vec<FieldInput>> {
+    let mut import = holdfast_import::read(Source::Dotenv, text.as_bytes(), "variables", None).ok()?;
+    let fields = import.entries.pop()?.fields;
+    let shown = |field: Field| FieldInput {
+        name: field.name,
+        value: Hidden::new(Zeroizing::new(field.value.expose().to_owned())),
+    };
+    Some(fields.into_iter().map(shown).collect())
 }
 
 pub(crate) async fn read(file: ImportFile) -> Result<ReadFile> {
@@ -72,5 +85,39 @@ fn refusal(error: &ImportError) -> Error {
         ImportError::PassphraseNeeded => Error::PassphraseNeeded,
         ImportError::PassphraseWrong => Error::PassphraseWrong,
         other => Error::Unreadable(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_lines_are_variables_or_nothing() {
+        let read = |text| {
+            let found = variables(text)?;
+            Some(
+                found
+                    .iter()
+                    .map(|field| format!("{}={}", field.name, field.value.expose()))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(
+            read("# a\r\nexport A=1#2 # no\r\nB=\"x\\ny\"\r\nC='k\nl'\r\n").unwrap(),
+            ["A=1#2", "B=x\ny", "C=k\nl"]
+        );
+        assert_eq!(read("A=").unwrap(), ["A="]);
+        for text in [
+            "",
+            "hello",
+            "# only this",
+            "A=1\nhello there",
+            "A='open",
+            "1A=2",
+            "export A",
+        ] {
+            assert!(read(text).is_none(), "{text}");
+        }
     }
 }

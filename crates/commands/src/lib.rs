@@ -24,7 +24,7 @@ pub use doctor::diagnostics;
 pub use generate::{CharacterClass, MAX_LENGTH, PasswordKind, Recipe, generate};
 pub use holdfast_engine::OnClash;
 pub use holdfast_import::Source as ImportSource;
-pub use import_file::needs_passphrase;
+pub use import_file::{needs_passphrase, variables};
 pub use kit_pdf::{KitFile, draft_kit, kit_pdf, write_kit};
 pub use request::Request;
 pub use secret_types::{FieldInfo, SECRET_TYPES, TypeInfo, field_info, is_plain_everywhere, type_info};

@@ -71,7 +71,7 @@ pub(crate) async fn run(
         | Command::SecretImportPreview { .. }
         | Command::SecretImport { .. }
         | Command::SecretImportUndo { .. }
-        | Command::SecretExport { .. } => secret_sets::run(app, command).await,
+        | Command::SecretExport { .. } => secret_sets::run(app, command, &*progress).await,
         other => project::run(app, other).await,
     }
 }

@@ -15,6 +15,7 @@ use holdfast_protocol::replay::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::ports::{Progress, Stage, Step};
 use crate::rng;
 use crate::secrets::{NewSecret, check_size, keep_newest, new_item, new_version};
 use crate::session::Session;
@@ -196,10 +197,16 @@ impl Session {
         incoming: &[Incoming],
         import: &str,
         note: &str,
+        progress: &dyn Progress,
     ) -> (Vec<Imported>, Option<Error>) {
         let mut results: Vec<Imported> = Vec::with_capacity(incoming.len());
         let mut mine = BTreeSet::new();
         while results.len() < incoming.len() {
+            progress.report(Step {
+                done: results.len() as u64,
+                total: incoming.len() as u64,
+                ..Step::at(Stage::Committing)
+            });
             let rest = &incoming[results.len()..];
             match self.import_batch(space, rest, &mine, import, note).await {
                 Ok(done) => {

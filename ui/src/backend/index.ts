@@ -6,6 +6,12 @@ import type {
   Command,
   Ending,
   Event,
+  ExportForm,
+  ExportView,
+  FieldInput,
+  ImportForm,
+  ImportPlanView,
+  ImportView,
   InvitationLook,
   JobRequest,
   JobView,
@@ -23,6 +29,7 @@ import type {
   ServerCheck,
   Settings,
   SignInForm,
+  Step,
 } from "../generated/types";
 
 /** What went wrong, as Rust says it: a stable code, a sentence, a next step. */
@@ -110,6 +117,17 @@ export const rust = {
   describeSecret: (project: string | null, secret: string, name: string, note: string, expiresMs: number | null) =>
     call<void>("describe_secret", { project, secret, name, note, expiresMs }),
   takeSecret: (project: string, secret: string) => call<string>("take_secret", { project, secret }),
+  readVariables: (text: string) => call<FieldInput[] | null>("read_variables", { text }),
+  previewImport: (form: ImportForm, passphrase: string | null) =>
+    call<ImportPlanView>("preview_import", { form, passphrase }),
+  importSecrets: (form: ImportForm, seen: string, hear: (step: Step) => void) => {
+    const steps = new Channel<Step>();
+    steps.onmessage = hear;
+    return call<ImportView>("import_secrets", { form, seen, steps });
+  },
+  forgetImport: () => call<void>("forget_import"),
+  deleteImportFile: (pick: number) => call<void>("delete_import_file", { pick }),
+  exportSecrets: (form: ExportForm) => call<ExportView | null>("export_secrets", { form }),
   makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
     ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),
   newKit: () => call<string | null>("new_kit"),

@@ -2337,6 +2337,42 @@ names: Array<string>,
  */
 folder: boolean, };
 
+export type ImportForm = { 
+/**
+ * The number of the file.
+ */
+pick: number, 
+/**
+ * Which program wrote it.
+ */
+source: ImportSource, 
+/**
+ * Into which project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * What happens to a secret whose name is taken.
+ */
+on_clash: OnClash, 
+/**
+ * Where that differs for one entry.
+ */
+choices: Array<ImportChoice>, };
+
+export type ExportForm = { 
+/**
+ * Of which project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * What is to open the file.
+ */
+passphrase: string | null, 
+/**
+ * The person has said, by typing it, that anybody may read the file.
+ */
+plain: boolean, };
+
 export type JobRequest = { "job": "upload", 
 /**
  * The project's id.

@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod notes;
 
+use holdfast_engine::ports::Progress;
 use holdfast_engine::{Error, Result};
 
 use crate::app::{App, done};
@@ -12,7 +13,7 @@ use crate::generate::generate;
 use crate::secret_types::SECRET_TYPES;
 use crate::view::{FieldTypeView, Outcome, SecretTypeView};
 
-pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
     match command {
         Command::SecretTypes => done(&types()),
         Command::SecretGenerate { recipe } => done(&generate(&recipe, &mut holdfast_engine::rng())?),
@@ -29,7 +30,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
             on_clash,
             choices,
             seen,
-        } => import::import(&*app.session().await?, file, project, on_clash, &choices, seen).await,
+        } => {
+            let session = app.session().await?;
+            import::import(&session, file, project, on_clash, &choices, seen, progress).await
+        }
         Command::SecretImportUndo { project, import } => import::undo(&*app.session().await?, project, &import).await,
         Command::SecretExport {
             project,

@@ -36,7 +36,7 @@ export function variable(name = "", value = ""): Draft {
 
 /** A field that has room for a value. */
 export function withRoom(field: FieldKind, value: string): FieldKind {
-  return field.lines === 1 && value.includes("\n") ? { ...field, lines: 5 } : field;
+  return field.lines === 1 && value.includes("\n") ? { ...field, lines: 5, grown: true } : field;
 }
 
 /** The empty form of a type. */

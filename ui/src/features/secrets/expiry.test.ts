@@ -25,6 +25,15 @@ describe("days", () => {
       ]);
     }
   });
+  it("far off are counted in months and years", () => {
+    const said = (days: number) => expiry(inDays(days, 0), 0)?.text;
+    expect([said(59), said(61), said(-729), said(-2900)]).toEqual([
+      "expires in 59 days",
+      "expires in 2 months",
+      "expired 24 months ago",
+      "expired 7 years ago",
+    ]);
+  });
   it("are pressing only when near", () => {
     const tone = (ms: number | null) => expiry(ms, 0)?.tone;
     expect([tone(400 * DAY), tone(10 * DAY), tone(-400 * DAY), tone(null), tone(1e300)]).toEqual([

@@ -49,7 +49,13 @@ export function expiry(ms: number | null, now = Date.now()): Expiry | undefined 
   const days = Math.floor((ms - inDays(0, now)) / DAY);
   if (days === 0) return { text: w.secrets.expiresToday, tone: "soon" };
   const format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
-  const when = Math.abs(days) < 60 ? format.format(days, "day") : format.format(Math.trunc(days / 30), "month");
+  const far = Math.abs(days);
+  const when =
+    far < 60
+      ? format.format(days, "day")
+      : far < 730
+        ? format.format(Math.trunc(days / 30), "month")
+        : format.format(Math.trunc(days / 365), "year");
   if (days < 0) return { text: w.secrets.expired(when), tone: "over" };
   return { text: w.secrets.expires(when), tone: days <= SOON_DAYS ? "soon" : "far" };
 }

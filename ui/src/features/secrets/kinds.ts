@@ -29,6 +29,8 @@ export interface FieldKind {
   needed: boolean;
   /** Text in lines, like keys in PEM: programs want the end of the last line. */
   pem: boolean;
+  /** Has room only because a value of several lines came: a key or password all the same. */
+  grown?: boolean;
   example: string;
   hint?: string | undefined;
 }
@@ -90,6 +92,9 @@ export function kindName(type: string): string {
 
 /** What is not in the table: one hidden line. */
 const UNKNOWN = { hidden: true, lines: 1, password: false, main: false, needed: false, pem: false, example: "" };
+
+/** A passphrase that opens a file: typed hidden, kept nowhere. */
+export const passphraseField: FieldKind = { name: "passphrase", ...UNKNOWN, needed: true };
 
 /** A field's row; `url 2` is another `url`. */
 function known(type: string, name: string): FieldKind | undefined {

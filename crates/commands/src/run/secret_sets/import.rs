@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use holdfast_engine::ports::{Progress, Stage, Step};
 use holdfast_engine::{
     Error, Imported, Incoming, NewSecret, OnClash, Planned, Result, Session, View, has_import, plan_import, rng,
 };
@@ -61,7 +62,9 @@ pub(super) async fn import(
     on_clash: OnClash,
     choices: &[ImportChoice],
     seen: Option<String>,
+    progress: &dyn Progress,
 ) -> Result<Outcome> {
+    progress.report(Step::at(Stage::Reading));
     let view = place(session, project.as_deref()).await?;
     let from = file.source.name();
     let ReadFile { import, digest } = read(file).await?;
@@ -75,7 +78,7 @@ pub(super) async fn import(
     // Drawn like the id of a version: 128 bits, so that it means one import in all spaces.
     let id = VersionId::random(&mut rng()).to_string();
     let note = format!("Imported from {from}");
-    let (results, stopped) = session.import_secrets(space, &incoming, &id, &note).await;
+    let (results, stopped) = session.import_secrets(space, &incoming, &id, &note, progress).await;
     let wrote = |done: &Imported| matches!(done, Imported::Made(_) | Imported::Replaced(_));
     if let Some(error) = stopped.clone().filter(|_| !results.iter().any(wrote)) {
         return Err(error);
