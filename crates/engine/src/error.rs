@@ -15,6 +15,9 @@ pub enum Error {
     /// The phrase does not derive the pinned keys. Nothing was sent.
     #[error("That Master Key doesn't match.")]
     WrongMasterKey,
+    /// The system's keychain does not open the profile, and why.
+    #[error("{0}")]
+    Keychain(String),
     /// The phrase is too easy to guess.
     #[error("That phrase is too easy to guess: about {bits} bits, and {floor} are needed.")]
     WeakPhrase {
@@ -132,6 +135,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::WrongMasterKey => "wrong-master-key",
+            Self::Keychain(_) => "keychain",
             Self::WeakPhrase { .. } => "weak-phrase",
             Self::BadPhrase(_) => "bad-phrase",
             Self::Locked => "locked",
@@ -168,6 +172,7 @@ impl Error {
             Self::WrongMasterKey => {
                 "Check Caps Lock and the keyboard layout and try again. If it was changed on another device, sign in again with the new one."
             }
+            Self::Keychain(_) => "Use the Master Key: it always opens.",
             Self::WeakPhrase { .. } => "Use more words, or let Holdfast make one (--generate).",
             Self::BadPhrase(_) => "Choose another phrase.",
             Self::Locked => "Run `holdfast unlock`, or give --master-key-file.",

@@ -16,9 +16,9 @@
 //!
 //! A [`Session`] is an unlocked account. Its rooms, by what they are about:
 //!
-//! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
+//! - `signup`, `session`, `account`, `quick`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
-//! - `people`, `sharing`, `invite`: other people's keys, and who is in
+//! - `people`, `refused`, `sharing`, `invite`: other people's keys, and who is in
 //! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
@@ -44,7 +44,9 @@ mod items;
 mod keychange;
 mod people;
 pub mod ports;
+mod quick;
 mod recovery;
+mod refused;
 mod relocate;
 mod rng;
 mod secrets;
@@ -65,6 +67,7 @@ pub use invite::{Answered, GOOD_FOR_MS, Invitation, Waiting};
 pub use items::Purged;
 pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;
+pub use quick::{Quick, forbid_quick_unlock, quick_unlock};
 pub use recovery::Kit;
 pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;
