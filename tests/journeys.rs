@@ -1,11 +1,14 @@
 //! What people do in the real window: real backend, real server, no mocks.
 
 mod journeys {
+    mod bus;
     mod data;
     mod first_run;
+    mod keychain;
     mod moving;
     mod preferences;
     mod prepared;
     mod secrets;
+    mod server;
     mod sharing;
 }

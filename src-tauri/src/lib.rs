@@ -6,8 +6,11 @@
 //! | `desk` | what all commands share: the profile, who is unlocked, the page that is open |
 //! | `door` | making, opening and recovering an account |
 //! | `builtin` | the server of "Only on this computer" |
+//! | `chores` | moving to another server, backing up, looking for faults |
 //! | `jobs` | long work: uploads, downloads; how far it is, pause, cancel |
+//! | `keychain` | the system's keychain, for quick unlock |
 //! | `picks` | files that a person chose; the page gets a number, never a path it could invent |
+//! | `quick` | opening without the Master Key, where that was asked for |
 //! | `tray` | the icon in the system's tray |
 //! | `clip` | the clipboard, and clearing it |
 //! | `idle` | locking by itself |
@@ -22,14 +25,17 @@
 
 mod args;
 mod builtin;
+mod chores;
 mod clip;
 mod desk;
 mod door;
 mod idle;
 mod ipc;
 mod jobs;
+mod keychain;
 mod page;
 mod picks;
+mod quick;
 mod settings;
 mod system;
 #[cfg(feature = "e2e")]

@@ -3,6 +3,8 @@ import { Channel, invoke } from "@tauri-apps/api/core";
 import type {
   Answered,
   Answers,
+  BackupView,
+  Checkup,
   Command,
   Ending,
   Event,
@@ -18,6 +20,7 @@ import type {
   Pick,
   Picked,
   RecoverForm,
+  RelocatedView,
   SecretDetail,
   ServerCheck,
   Settings,
@@ -100,6 +103,8 @@ export const rust = {
   kitKept: () => call<void>("kit_kept"),
   enter: (firstProject: string | null) => call<void>("enter", { firstProject }),
   unlock: (phrase: string) => call<void>("unlock", { phrase }),
+  unlockQuickly: () => call<void>("unlock_quickly"),
+  setQuickUnlock: (on: boolean) => call<void>("set_quick_unlock", { on }),
   lock: () => call<void>("lock"),
 
   readFields: (project: string | null, name: string, fields: string[], version: string | null = null) =>
@@ -114,6 +119,12 @@ export const rust = {
   newKit: () => call<string | null>("new_kit"),
   changeKey: (form: KeyChangeForm) => call<boolean>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
+  refusedWords: () => call<Record<string, string>>("refused_words"),
+  refuseWords: (handle: string, words: string | null) => call<void>("refuse_words", { handle, words }),
+  relocate: (to: string, leaveBehind: boolean) => call<RelocatedView>("relocate", { to, leaveBehind }),
+  backUp: (pick: number | null) => call<BackupView>("back_up", { pick }),
+  stopChore: () => call<void>("stop_chore"),
+  checkUp: () => call<Checkup>("check_up"),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),
