@@ -2,7 +2,8 @@
 
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{MIN_LOG2_N, Phrase};
-use holdfast_engine::{Error, NewKeys, NewSecret, Session, find_item};
+use holdfast_engine::ports::Clock;
+use holdfast_engine::{Error, Host, NewKeys, NewSecret, Quick, Session, find_item, forbid_quick_unlock, quick_unlock};
 use holdfast_protocol::SecretText;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::SpaceId;
@@ -251,6 +252,91 @@ async fn a_key_change_reaches_every_device_and_every_project() {
     let person = ana.person("ben@example.org").await.expect("Ben");
     assert_eq!(person.state, PinState::Changed);
     assert_eq!(person.words().join(" "), own_words(&ben).await);
+}
+
+/// A clock that is some days ahead.
+struct Ahead(u64);
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> u64 {
+        holdfast_device::SystemClock.now_ms() + self.0 * 24 * 3600 * 1000
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keychain_opens_a_device_until_something_ends_it() {
+    let stage = Stage::new().await;
+    let ana = stage.person("ana@example.org").await;
+    let vault = ana.account().vault;
+    ana.add_secret(vault, token("GitHub", "mine")).await.expect("a secret");
+    let ana_phrase = phrase("ana@example.org");
+    let laptop = Session::sign_in(stage.device("laptop").await, "ana@example.org", &ana_phrase)
+        .await
+        .expect("signing in");
+    let host = || stage.device("laptop");
+    let quick = async || quick_unlock(&stage.device("laptop").await).await.expect("the store");
+    assert_eq!(quick().await, Quick::Off);
+    let first = laptop.allow_quick_unlock().await.expect("quick unlock");
+    let key = laptop.allow_quick_unlock().await.expect("another key");
+    drop(laptop);
+    assert_eq!(quick().await, Quick::Ready);
+
+    // The key of the newest box opens, no other, and not after two weeks.
+    let refused = Session::unlock_quickly(host().await, &first).await;
+    assert!(matches!(refused, Err(Error::Keychain(_))), "{:?}", refused.err());
+    let later = Host {
+        clock: std::sync::Arc::new(Ahead(15)),
+        ..host().await
+    };
+    assert_eq!(quick_unlock(&later).await.expect("the store"), Quick::Due);
+    let refused = Session::unlock_quickly(later, &key).await;
+    assert!(matches!(refused, Err(Error::Keychain(_))), "{:?}", refused.err());
+    let laptop = Session::unlock_quickly(host().await, &key).await.expect("unlocking");
+    assert_eq!(value(&laptop, vault, "GitHub").await.as_deref(), Some("mine"));
+
+    // Signed out from elsewhere: the Master Key has to be typed.
+    let devices = laptop.api().devices().await.expect("devices");
+    let current = devices.iter().find(|device| device.current).expect("this one");
+    ana.api().remove_device(current.id).await.expect("signing it out");
+    for _ in 0..2 {
+        let refused = laptop.check_account().await;
+        assert!(matches!(refused, Err(Error::Locked)), "{:?}", refused.err());
+    }
+    assert_eq!(quick().await, Quick::Off);
+    let refused = Session::unlock_quickly(host().await, &key).await;
+    assert!(matches!(refused, Err(Error::Keychain(_))), "{:?}", refused.err());
+    let laptop = Session::unlock(host().await, &ana_phrase).await.expect("unlocking");
+    laptop.check_account().await.expect("signed in again");
+
+    // Switched off, or with other keys: nothing is left to open.
+    laptop.allow_quick_unlock().await.expect("quick unlock");
+    forbid_quick_unlock(&host().await).await.expect("switched off");
+    assert_eq!(quick().await, Quick::Off);
+    laptop.allow_quick_unlock().await.expect("quick unlock");
+    let new_phrase = Phrase::new("an entirely new master key for ana").expect("a phrase");
+    laptop
+        .change_keys(&new_phrase, new_keys(false))
+        .await
+        .expect("a key change");
+    assert_eq!(quick().await, Quick::Off);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_were_refused_are_remembered() {
+    let stage = Stage::new().await;
+    let ana = stage.person("ana@example.org").await;
+    assert!(ana.refused_words().await.expect("none").is_empty());
+    ana.refuse_words("ben@example.org", Some("a b c d e f"))
+        .await
+        .expect("kept");
+    drop(ana);
+    let again = Session::unlock(stage.device("ana@example.org").await, &phrase("ana@example.org"))
+        .await
+        .expect("unlocking");
+    let refused = again.refused_words().await.expect("one");
+    assert_eq!(refused.get("ben@example.org").map(String::as_str), Some("a b c d e f"));
+    again.refuse_words("ben@example.org", None).await.expect("taken back");
+    assert!(again.refused_words().await.expect("none").is_empty());
 }
 
 async fn own_words(session: &Session) -> String {

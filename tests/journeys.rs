@@ -1,8 +1,10 @@
 //! What people do in the real window: real backend, real server, no mocks.
 
 mod journeys {
+    mod bus;
     mod data;
     mod first_run;
+    mod keychain;
     mod looking;
     mod moving;
     mod preferences;
@@ -10,6 +12,7 @@ mod journeys {
     mod secret_care;
     mod secret_files;
     mod secrets;
+    mod server;
     mod sharing;
     mod waiting;
 }

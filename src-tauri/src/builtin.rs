@@ -1,6 +1,7 @@
 //! The server of "Only on this computer": the same one that a team runs, inside this program, on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use holdfast_device::Profile;
 use holdfast_engine::ports::Unreachable;
@@ -13,7 +14,7 @@ const QUOTA: u64 = 1 << 50;
 /// Starts it, on the port it had before if it had one.
 pub(crate) async fn start(profile: &Profile, port: Option<u16>) -> Result<Running> {
     let config = Config {
-        data: profile.data().join("server"),
+        data: data(profile),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0))),
         quota_bytes: QUOTA,
         origin: None,
@@ -30,6 +31,11 @@ pub(crate) async fn start(profile: &Profile, port: Option<u16>) -> Result<Runnin
         }
         other => Error::Internal(other.to_string()),
     })
+}
+
+/// Where it keeps everything.
+pub(crate) fn data(profile: &Profile) -> PathBuf {
+    profile.data().join("server")
 }
 
 /// The address of a server on that port.

@@ -11,14 +11,15 @@ use holdfast_commands::view::ErrorView;
 use holdfast_commands::{App, Command, Outcome};
 use holdfast_crypto::Phrase;
 use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
-use holdfast_engine::ports::Silent;
-use holdfast_engine::{Account, Error, Host, Result};
+use holdfast_engine::ports::{Silent, Transport};
+use holdfast_engine::{Account, Error, Host, Result, quick_unlock};
 use holdfast_server::Running;
 use tauri::AppHandle;
 use tauri::ipc::Channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
+use crate::chores::Chores;
 use crate::clip::Clip;
 use crate::door::Door;
 use crate::idle::Idle;
@@ -26,7 +27,7 @@ use crate::imports::Imports;
 use crate::jobs::{self, Jobs};
 use crate::picks::Picks;
 use crate::settings::Settings;
-use crate::types::{Event, Look, Phase, ServerLook};
+use crate::types::{Event, Look, Phase, QuickLook, ServerLook};
 use crate::{builtin, page, system};
 
 /// How long the server's events are not asked for again after they broke off.
@@ -40,6 +41,7 @@ pub(crate) struct Desk {
     pub(crate) imports: Imports,
     pub(crate) clip: Clip,
     pub(crate) jobs: Jobs,
+    pub(crate) chores: Chores,
     pub(crate) idle: Idle,
     store: Arc<SqliteStore>,
     app: RwLock<Option<Arc<App>>>,
@@ -87,6 +89,7 @@ impl Desk {
             imports: Imports::default(),
             clip: Clip::default(),
             jobs: Jobs::default(),
+            chores: Chores::default(),
             idle: Idle::new(minutes),
             store,
             app: RwLock::new(None),
@@ -107,7 +110,7 @@ impl Desk {
         }
         if let Some(account) = account {
             let host = desk.host(&account.server)?;
-            desk.take(App::new(host, desk.profile.spool()));
+            desk.take(desk.account_at(host));
         }
         Ok(Some(desk))
     }
@@ -129,6 +132,7 @@ impl Desk {
     /// Before the program ends: nothing secret stays in the clipboard, the server finishes what it is doing.
     pub(crate) async fn close(&self) {
         self.jobs.pause_all();
+        self.chores.stop();
         self.clip.clear(None);
         // What they have built and not finished is removed by themselves.
         self.jobs.stopped().await;
@@ -172,16 +176,17 @@ impl Desk {
         self.app.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The locked account of this profile, on its way to a server; it can move to another one.
+    pub(crate) fn account_at(&self, host: Host) -> App {
+        let connect = |address: &str| -> Result<Arc<dyn Transport>> { Ok(Arc::new(HttpTransport::new(address)?)) };
+        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
+    }
+
     /// From now on the profile has this account.
     pub(crate) fn take(&self, app: App) -> Arc<App> {
         let app = Arc::new(app);
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&app));
         app
-    }
-
-    /// Where sealed packs wait.
-    pub(crate) fn spool(&self) -> PathBuf {
-        self.profile.spool()
     }
 
     /// The settings as they are.
@@ -225,6 +230,10 @@ impl Desk {
             kit_due: !settings.kit_kept,
             entered: self.door.entered(),
             new_kit: self.door.new_kit(),
+            quick: match &app {
+                Some(app) => quick_unlock(&app.host()).await?.into(),
+                None => QuickLook::Off,
+            },
             locks_with_system: system::TELLS,
             trouble: held(&self.trouble).clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -239,6 +248,12 @@ impl Desk {
         // breaks off). It must not end the page that came after it.
         if !app.is_unlocked() {
             app.unlock(phrase).await?;
+            if self.has_quick_unlock().await
+                && let Err(error) = self.allow_quick_unlock().await
+            {
+                // The way in that was used works; the other one is off then.
+                tracing::warn!(code = error.code(), "quick unlock was not renewed");
+            }
             self.enter(&app);
         }
         Ok(())
@@ -248,6 +263,12 @@ impl Desk {
     pub(crate) fn enter(self: &Arc<Self>, app: &Arc<App>) {
         *held(&self.trouble) = None;
         self.idle.used();
+        self.follow(app);
+        self.renew_page();
+    }
+
+    /// Catches up and listens in the background, with the server that the account is at now.
+    pub(crate) fn follow(self: &Arc<Self>, app: &Arc<App>) {
         let background = CancellationToken::new();
         std::mem::replace(&mut *held(&self.unlocked), background.clone()).cancel();
         let (desk, app) = (Arc::clone(self), Arc::clone(app));
@@ -257,7 +278,17 @@ impl Desk {
                 () = desk.keep_up(&app) => {}
             }
         });
-        self.renew_page();
+    }
+
+    /// This device was signed out while it was open.
+    async fn signed_out(&self, error: &Error) -> bool {
+        let out = matches!(error, Error::Locked) && self.app().is_some_and(|app| app.is_unlocked());
+        if out {
+            tracing::info!("locked: this device was signed out");
+            self.forget_in_keychain().await;
+            self.lock();
+        }
+        out
     }
 
     /// Catches up once, then listens for what is new until the session ends.
@@ -269,6 +300,9 @@ impl Desk {
             Ok(alarms) => alarms.into_iter().next(),
             Err(Error::Unreachable(_)) => None,
             Err(error) => {
+                if self.signed_out(&error).await {
+                    return;
+                }
                 tracing::warn!(code = error.code(), "what was due is left for later");
                 matches!(error, Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))
                     .then(|| ErrorView::from(&error))
@@ -279,13 +313,20 @@ impl Desk {
             self.tell(Event::Changed { space: String::new() });
         }
         loop {
-            if let Ok(session) = app.session().await
-                && let Ok(mut events) = session.api().events().await
-            {
-                while let Some(event) = events.recv().await {
-                    self.tell(Event::Changed {
-                        space: event.space.to_string(),
-                    });
+            if let Ok(session) = app.session().await {
+                match session.api().events().await {
+                    Ok(mut events) => {
+                        while let Some(event) = events.recv().await {
+                            self.tell(Event::Changed {
+                                space: event.space.to_string(),
+                            });
+                        }
+                    }
+                    Err(error) => {
+                        if self.signed_out(&error).await {
+                            return;
+                        }
+                    }
                 }
             }
             tokio::time::sleep(EVENTS_PAUSE).await;
@@ -302,6 +343,7 @@ impl Desk {
         held(&self.unlocked).cancel();
         std::mem::take(&mut *held(&self.visitors)).cancel();
         self.jobs.pause_all();
+        self.chores.stop();
         let open = self.app().filter(|app| app.is_unlocked());
         if let Some(app) = &open {
             app.lock();

@@ -252,7 +252,11 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
 pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
     let phrase = phrase(&form.phrase)?;
     let host = desk.host(form.address.trim())?;
+    let quick = desk.has_quick_unlock().await;
     let session = Session::sign_in(host.clone(), form.handle.trim(), &phrase).await?;
+    if quick {
+        desk.forget_in_keychain().await;
+    }
     opened(desk, host, session);
     desk.door.new_keys(Entered::SignedIn, None);
     Ok(())
@@ -268,7 +272,11 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
         leaked: false,
         kit: true,
     };
+    let quick = desk.has_quick_unlock().await;
     let (session, kit) = Session::recover(host.clone(), form.code.expose(), &phrase, new).await?;
+    if quick {
+        desk.forget_in_keychain().await;
+    }
     opened(desk, host, session);
     desk.door.new_keys(Entered::Recovered, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
@@ -286,9 +294,13 @@ pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm, kit: Optio
         kit,
     };
     let busy = desk.idle.busy();
+    let quick = desk.has_quick_unlock().await;
     let told = Arc::new(Told(Arc::clone(desk)));
     let outcome = app.run(command, told, CancellationToken::new()).await?;
     drop(busy);
+    if quick {
+        desk.forget_in_keychain().await;
+    }
     let changed: KeyChangeView =
         serde_json::from_value(outcome.value).map_err(|error| Error::Internal(error.to_string()))?;
     // The keys are new whatever comes of this: it only reminds.
@@ -315,7 +327,7 @@ impl Progress for Told {
 }
 
 fn opened(desk: &Arc<Desk>, host: holdfast_engine::Host, session: Session) -> Arc<App> {
-    let app = App::new(host, desk.spool());
+    let app = desk.account_at(host);
     app.open_with(session);
     desk.take(app)
 }

@@ -1,8 +1,10 @@
 //! What the page may ask for. Each command is thin: read, call, answer. Errors are {code, message, next}.
 
+mod chores;
 mod door;
 mod files;
 mod look;
+mod people;
 mod secret_files;
 mod secrets;
 mod work;
@@ -41,6 +43,8 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         door::kit_kept,
         door::enter,
         door::unlock,
+        door::unlock_quickly,
+        door::set_quick_unlock,
         door::lock,
         work::run,
         work::new_kit,
@@ -56,6 +60,12 @@ pub(crate) fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static 
         secret_files::export_secrets,
         work::change_key,
         work::export_activity,
+        people::refused_words,
+        people::refuse_words,
+        chores::relocate,
+        chores::back_up,
+        chores::stop_chore,
+        chores::check_up,
         files::pick,
         files::upload_plan,
         files::start_job,

@@ -6,9 +6,12 @@
 //! | `desk` | what all commands share: the profile, who is unlocked, the page that is open |
 //! | `door` | making, opening and recovering an account |
 //! | `builtin` | the server of "Only on this computer" |
+//! | `chores` | moving to another server, backing up, looking for faults |
 //! | `jobs` | long work: uploads, downloads; how far it is, pause, cancel |
 //! | `imports` | the file that is being imported: what opens it, deleting it |
+//! | `keychain` | the system's keychain, for quick unlock |
 //! | `picks` | files that a person chose; the page gets a number, never a path it could invent |
+//! | `quick` | opening without the Master Key, where that was asked for |
 //! | `tray` | the icon in the system's tray |
 //! | `clip` | the clipboard, and clearing it |
 //! | `idle` | locking by itself |
@@ -23,6 +26,7 @@
 
 mod args;
 mod builtin;
+mod chores;
 mod clip;
 mod desk;
 mod door;
@@ -30,8 +34,10 @@ mod idle;
 mod imports;
 mod ipc;
 mod jobs;
+mod keychain;
 mod page;
 mod picks;
+mod quick;
 mod settings;
 mod system;
 #[cfg(feature = "e2e")]

@@ -38,6 +38,10 @@ pub struct Settings {
     pub kit_kept: bool,
     /// The port of the server inside this program; absent while it is not used.
     pub here_port: Option<u16>,
+    /// As of when the last backup of that server is, milliseconds since 1970-01-01 UTC.
+    pub backup_ms: Option<u64>,
+    /// Where it is.
+    pub backup_path: Option<String>,
 }
 
 impl Default for Settings {
@@ -50,6 +54,8 @@ impl Default for Settings {
             clipboard_seconds: 30,
             kit_kept: true,
             here_port: None,
+            backup_ms: None,
+            backup_path: None,
         }
     }
 }

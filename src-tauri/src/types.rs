@@ -1,7 +1,7 @@
 //! What crosses between the page and Rust besides the commands and views of `holdfast-commands`. TypeScript is generated from here.
 
 use holdfast_commands::types::Step;
-use holdfast_commands::view::ErrorView;
+use holdfast_commands::view::{DoctorView, ErrorView};
 use holdfast_commands::{Ending, ImportChoice, ImportSource, OnClash, Outcome};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -43,6 +43,28 @@ pub enum Entered {
     KeyChanged,
 }
 
+/// Whether this computer opens without the Master Key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuickLook {
+    /// It does not.
+    Off,
+    /// It does.
+    Ready,
+    /// It does again after the Master Key was typed once.
+    Due,
+}
+
+impl From<holdfast_engine::Quick> for QuickLook {
+    fn from(quick: holdfast_engine::Quick) -> Self {
+        match quick {
+            holdfast_engine::Quick::Off => Self::Off,
+            holdfast_engine::Quick::Ready => Self::Ready,
+            holdfast_engine::Quick::Due => Self::Due,
+        }
+    }
+}
+
 /// What the page has to know before it shows anything.
 #[derive(Clone, Serialize, TS)]
 pub struct Look {
@@ -60,6 +82,8 @@ pub struct Look {
     pub entered: Option<Entered>,
     /// Where the Recovery Kit of the new keys was written, after a key change.
     pub new_kit: Option<String>,
+    /// Whether it opens without the Master Key.
+    pub quick: QuickLook,
     /// Whether this computer tells when it sleeps or its screen locks.
     pub locks_with_system: bool,
     /// What went wrong at the start.
@@ -90,6 +114,15 @@ pub struct ServerCheck {
     pub address: String,
     /// Its version.
     pub version: String,
+}
+
+/// What was found where the data lies.
+#[derive(Serialize, TS)]
+pub struct Checkup {
+    /// In this computer's profile, and on the way to the server.
+    pub profile: DoctorView,
+    /// In the data of the server inside this program, if the account lives there.
+    pub server: Option<DoctorView>,
 }
 
 /// What an invitation says, before anything is sent.
@@ -365,6 +398,11 @@ pub enum Event {
     },
     /// A key change moved.
     Keys {
+        /// How far it is.
+        step: Step,
+    },
+    /// A move to another server, a backup or a check moved.
+    Chore {
         /// How far it is.
         step: Step,
     },

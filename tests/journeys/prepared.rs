@@ -6,8 +6,9 @@ use holdfast_tests::{Person, Window};
 
 /// Opens the window on a person's profile and unlocks it.
 pub(super) async fn unlocked(name: &str, person: &Person) -> Window {
-    // The agent of the terminal lets go of the profile.
-    person.run_without_key(&["lock"]).ok();
+    // The agent of the terminal lets go of the profile. A window that was closed just now may hang up instead: it does, too.
+    let answer = person.run_without_key(&["lock"]);
+    assert!(answer.code == 0 || answer.json["code"] == "agent", "{}", answer.stdout);
     let window = Window::open(name, &person.profile()).await;
     unlock(&window, person).await;
     window
@@ -20,6 +21,26 @@ pub(super) async fn unlock(window: &Window, person: &Person) {
     window.fill("Master Key", phrase.trim()).await;
     window.click("Unlock").await;
     window.sees("New project").await;
+}
+
+/// Makes an account whose data lives on this computer, with a first project and no Recovery Kit. Gives the Master Key.
+pub(super) async fn at_home(window: &Window, handle: &str, project: &str) -> String {
+    window.click("Continue").await;
+    window.fill("Your name", handle).await;
+    window.fill("E-mail or name to sign in with", handle).await;
+    window.click("Continue").await;
+    window.sees("Write it down now").await;
+    let script = "return [...document.querySelectorAll('[data-test=master-key] li')].map((word) => word.lastChild.textContent).join(' ')";
+    let words = window.script(script, Vec::new()).await;
+    window.choose("I have written it down").await;
+    window.click("Advanced").await;
+    window.select("Size of the key pair", "2048 bits").await;
+    window.click("Make my keys").await;
+    window.click("Not now").await;
+    window.fill("Name of your first project", project).await;
+    window.click("Open Holdfast").await;
+    window.sees(project).await;
+    words.as_str().expect("words").to_owned()
 }
 
 /// An empty folder.

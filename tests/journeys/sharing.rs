@@ -131,7 +131,7 @@ async fn ana_lets_ben_in_checks_him_and_puts_him_out() {
     ana.click("Remove from this project").await;
     ana.click("Remove").await;
     ana.sees("ben@example.org is out").await;
-    ana.sees("Change 1 secret where they come from").await;
+    ana.sees("To change at the source: 1 secret").await;
     ana.sees("GitHub token").await;
     ana.sees("The project has a new key.").await;
     ana.sees("Only you can open this.").await;
@@ -218,13 +218,12 @@ async fn focused(window: &Window, name: &str) {
 
 /// Words that differ stop the sharing, and everything goes without a mouse.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not through yet: run it with --run-ignored all"]
 async fn the_keyboard_is_enough_and_other_words_stop_it() {
     let root = tempfile::tempdir().expect("a folder");
     let server = Server::start(&root.path().join("server"));
-    let ana = ana_with_scans(root.path(), &server);
+    let person = ana_with_scans(root.path(), &server);
     let ben = Person::sign_up(root.path(), &server.url(), BEN);
-    let ana = unlocked("sharing-keys", &ana).await;
+    let ana = unlocked("sharing-keys", &person).await;
 
     tab_to(&ana, "Projects").await;
     // Twice: the row of the list is behind the buttons above it.
@@ -232,6 +231,7 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     tab_to(&ana, "New project").await;
     ana.keys(TAB).await;
     ana.keys(ENTER).await;
+    ana.sees("Only you can open this.").await;
     tab_to(&ana, "Members 1").await;
     ana.keys(ENTER).await;
     ana.sees("Only you can open this.").await;
@@ -257,6 +257,16 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     assert!(!text.contains("Share anyway"), "{text}");
     ana.screen("refused-person").await;
 
+    // Neither locking nor another start forgets it.
+    ana.close().await;
+    let ana = unlocked("sharing-keys-again", &person).await;
+    open_members(&ana, "Scans").await;
+    ana.click("Add people").await;
+    ana.fill("Their e-mail or name", BEN).await;
+    ana.click("Look up").await;
+    ana.sees("Those are not the words of ben@example.org").await;
+    assert!(!ana.text().await.contains("Share anyway"));
+
     // It was a word misheard.
     focused(&ana, "Check words").await;
     ana.keys(ENTER).await;
@@ -276,6 +286,7 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     assert_eq!(projects[0]["role"], "contributor");
 
     // A member's card opens from the list and closes again.
+    ana.sees("Only these 2 people can open this.").await;
     tab_to(&ana, "Members").await;
     ana.keys(DOWN).await;
     ana.keys(ENTER).await;
@@ -285,9 +296,30 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     ana.close().await;
 }
 
+/// Those who were invited are listed; an invitation is taken back, unless somebody thinks better of it.
+async fn waiting(ana: &Window) {
+    ana.click("Add people").await;
+    ana.fill("Their e-mail or name", "dora@example.org").await;
+    ana.click("Look up").await;
+    ana.click("Invite them").await;
+    ana.click("Make an invitation").await;
+    ana.click("Done").await;
+    ana.sees("Invited, and not in yet").await;
+    ana.click("Take back the invitation of cleo@example.org").await;
+    ana.sees("The invitation of cleo@example.org ends in a few seconds.")
+        .await;
+    ana.screen("waiting").await;
+    ana.click("Undo").await;
+    ana.click("Take back the invitation of dora@example.org").await;
+    ana.sees("The invitation of dora@example.org opens nothing any more.")
+        .await;
+    let list = ana.read("//section[@aria-labelledby='waiting']").await;
+    // Cleo's, as a reader, is the one that is left.
+    assert!(list.contains("Reader") && !list.contains("Contributor"), "{list}");
+}
+
 /// Whoever has no account gets a line of text; the last owner stays; the project goes to the trash and comes back.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not through yet: run it with --run-ignored all"]
 async fn invitations_leaving_and_the_trash() {
     let root = tempfile::tempdir().expect("a folder");
     let server = Server::start(&root.path().join("server"));
@@ -313,10 +345,27 @@ async fn invitations_leaving_and_the_trash() {
     ana.click("Copy").await;
     ana.sees("Copied.").await;
     ana.click("Done").await;
+    waiting(&ana).await;
+
     // Cleo makes an account with that line alone, and is in.
     let cleo = Person::sign_up(root.path(), &server.url(), "cleo@example.org");
     let line = cleo.file("invitation", &line);
     cleo.run(&["project", "join", "--invitation-file", &line]).ok();
+    ana.part("Datasets").await;
+    ana.part("Members").await;
+    ana.sees("Only these 2 people can open this.").await;
+    ana.no_longer_sees("Invited, and not in yet").await;
+
+    // Another role, and the old one back.
+    ana.click("cleo@example.org").await;
+    ana.choose("Contributor").await;
+    ana.screen("role").await;
+    ana.click("Change the role").await;
+    ana.sees("cleo@example.org is Contributor now.").await;
+    assert_eq!(cleo.run(&["project", "list"]).ok()[0]["role"], "contributor");
+    ana.click("Undo").await;
+    ana.sees("cleo@example.org is Reader now.").await;
+    assert_eq!(cleo.run(&["project", "list"]).ok()[0]["role"], "reader");
 
     // The only owner can't leave.
     ana.click(ANA).await;
@@ -348,15 +397,24 @@ async fn invitations_leaving_and_the_trash() {
     ana.click("Trash (1)").await;
     ana.sees("Nothing is removed by itself.").await;
     ana.screen("7-trash").await;
+    ana.click("Take out").await;
+    ana.no_longer_sees("Take out").await;
+    ana.click("Close").await;
+    ana.click("Scans").await;
+
+    // What is removed for good is gone, with its name.
+    ana.part("Settings").await;
+    ana.click("Move to the trash").await;
+    ana.click("Trash (1)").await;
     ana.click("Remove for good").await;
     ana.sees("Nobody can bring them back").await;
     ana.screen("8-purge").await;
     ana.fill("Type Scans to confirm", "Scans").await;
     ana.click("Remove for good").await;
     ana.sees("Removed for good: 2 items").await;
-    ana.click("Take out").await;
-    ana.no_longer_sees("Take out").await;
+    ana.sees("The trash is empty.").await;
+    ana.screen("9-purged").await;
     ana.click("Close").await;
-    ana.click("Scans").await;
+    ana.sees("No projects yet").await;
     ana.close().await;
 }

@@ -174,6 +174,22 @@ impl Window {
         }
     }
 
+    /// Waits until something is so outside of the page.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn until(&self, so: impl Fn() -> bool, what: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !so() {
+            assert!(
+                Instant::now() < until,
+                "no {what}; the page says:\n{}",
+                self.text().await
+            );
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Clicks the button (or link, menu entry, or row) with that name.
     ///
     /// # Panics

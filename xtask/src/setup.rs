@@ -61,7 +61,17 @@ pub(crate) const FONTS: Need = Need {
 /// What the window's own build needs.
 pub(crate) const WINDOW: [Need; 4] = [C_COMPILER, PKG_CONFIG, WEBKIT, FONTS];
 /// What the tests of the window need besides.
-pub(crate) const WINDOW_TESTS: [Need; 8] = [
+pub(crate) const WINDOW_TESTS: [Need; 10] = [
+    Need {
+        program: "gnome-keyring-daemon",
+        package: "gnome-keyring",
+        why: "a keychain for quick unlock",
+    },
+    Need {
+        program: "secret-tool",
+        package: "libsecret-tools",
+        why: "looks into the keychain",
+    },
     Need {
         program: "dbus-daemon",
         package: "dbus",

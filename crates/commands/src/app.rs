@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use holdfast_crypto::Phrase;
+use holdfast_crypto::{Key32, Phrase};
 use holdfast_engine::ports::{Progress, Transport};
 use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session, staleness};
 use serde::Serialize;
@@ -140,6 +140,16 @@ impl App {
     /// [`Error::WrongMasterKey`], [`Error::NoAccount`].
     pub async fn unlock(&self, phrase: &Phrase) -> Result<()> {
         let session = Session::unlock(self.host(), phrase).await?;
+        self.open_with(session);
+        Ok(())
+    }
+
+    /// Opens the profile with the key that the system's keychain keeps. Sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::Keychain`] when the Master Key is needed, [`Error::NoAccount`].
+    pub async fn unlock_quickly(&self, key: &Key32) -> Result<()> {
+        let session = Session::unlock_quickly(self.host(), key).await?;
         self.open_with(session);
         Ok(())
     }

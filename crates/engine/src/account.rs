@@ -104,6 +104,8 @@ impl Account {
             Change::Put(TABLE, RECORD.to_vec(), record),
             Change::Put(TABLE, RECORD_SEAL.to_vec(), digest),
             Change::Put(TABLE, DEVICE_KEY.to_vec(), key),
+            // It holds the keys as they were.
+            crate::quick::end(),
         ])
     }
 

@@ -18,6 +18,9 @@ pub enum Error {
     /// The server takes no sign-in with this handle and this phrase, and does not say which of them is wrong.
     #[error("The server knows no account with this handle and this Master Key.")]
     SignInRefused,
+    /// The system's keychain does not open the profile, and why.
+    #[error("{0}")]
+    Keychain(String),
     /// The phrase is too easy to guess.
     #[error("That phrase is too easy to guess: about {bits} bits, and {floor} are needed.")]
     WeakPhrase {
@@ -154,6 +157,7 @@ impl Error {
         match self {
             Self::WrongMasterKey => "wrong-master-key",
             Self::SignInRefused => "sign-in-refused",
+            Self::Keychain(_) => "keychain",
             Self::WeakPhrase { .. } => "weak-phrase",
             Self::BadPhrase(_) => "bad-phrase",
             Self::Locked => "locked",
@@ -212,6 +216,7 @@ impl Error {
             Self::SignInRefused => {
                 "Check the handle, the server's address, and the Master Key (Caps Lock, keyboard layout). Nothing was changed."
             }
+            Self::Keychain(_) => "Use the Master Key: it always opens.",
             Self::WeakPhrase { .. } => "Use more words, or let Holdfast make one (--generate).",
             Self::BadPhrase(_) => "Choose another phrase.",
             Self::Locked => "Run `holdfast unlock`, or give --master-key-file.",

@@ -16,9 +16,9 @@
 //!
 //! A [`Session`] is an unlocked account. Its rooms, by what they are about:
 //!
-//! - `signup`, `session`, `account`: making an account, opening it here or on another device, what a device keeps
+//! - `signup`, `session`, `account`, `quick`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
-//! - `people`, `sharing`, `invite`: other people's keys, and who is in
+//! - `people`, `refused`, `sharing`, `invite`: other people's keys, and who is in
 //! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `trash`: what goes for good, by somebody's wish or after its time
@@ -46,7 +46,9 @@ mod items;
 mod keychange;
 mod people;
 pub mod ports;
+mod quick;
 mod recovery;
+mod refused;
 mod relocate;
 mod rng;
 mod secrets;
@@ -68,6 +70,7 @@ pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, o
 pub use invite::{Answered, Came, GOOD_FOR_MS, Invitation, Waiting};
 pub use keychange::{ChangedKeys, NewKeys};
 pub use people::Person;
+pub use quick::{Quick, forbid_quick_unlock, quick_unlock};
 pub use recovery::Kit;
 pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;

@@ -1,6 +1,7 @@
 //! An unlocked account: keys in memory, the way to the server, and the spaces as this device knows them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
@@ -56,6 +57,8 @@ struct Credentials {
     rows: Arc<SealedRows>,
     host: Host,
     handle: String,
+    /// The server signed this device out, and the Master Key has to be typed again.
+    ended: AtomicBool,
 }
 
 #[async_trait]
@@ -66,9 +69,21 @@ impl Authenticate for Credentials {
     }
 
     async fn renew(&self, api: &Api, old: Option<&Tokens>) -> Result<Tokens> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(Error::Locked);
+        }
         let refreshed = match old {
             Some(old) => match api.refresh(&old.refresh).await {
                 Ok(tokens) => Some(tokens),
+                // Signed out from another device. Where a keychain opens this one, the Master Key has to be typed again.
+                Err(Error::Server { code, .. })
+                    if code == holdfast_protocol::wire::code::SIGNED_OUT
+                        && crate::quick::is_set(self.host.store.as_ref()).await? =>
+                {
+                    self.ended.store(true, Ordering::SeqCst);
+                    self.host.store.write(vec![crate::quick::end()]).await?;
+                    return Err(Error::Locked);
+                }
                 Err(Error::Server { .. }) => None,
                 Err(other) => return Err(other),
             },
@@ -299,6 +314,7 @@ pub(crate) fn api_for(host: &Host, handle: &str, keyring: &SharedKeyring, rows: 
         rows: rows.clone(),
         host: host.clone(),
         handle: handle.to_owned(),
+        ended: AtomicBool::new(false),
     };
     Api::signed_in(host.transport.clone(), Arc::new(credentials))
 }

@@ -42,6 +42,12 @@ pub fn local(principal: PrincipalId, table: &str, key: &[u8]) -> Vec<u8> {
     encode(&("local", principal, table, minicbor::bytes::ByteVec::from(key.to_vec())))
 }
 
+/// The root of a principal's keys on this device, under the key that the system's keychain keeps, until that time.
+#[must_use]
+pub fn quick(principal: PrincipalId, bundle: Hash, until_ms: u64) -> Vec<u8> {
+    encode(&("quick", principal, bundle, until_ms))
+}
+
 /// The device's copy of the pins, under the "pins" key.
 #[must_use]
 pub fn pins(principal: PrincipalId, name: &str) -> Vec<u8> {

@@ -114,6 +114,23 @@ pub(super) async fn unlock(desk: State<'_, Arc<Desk>>, phrase: Hidden) -> Answer
     desk.unlock(&phrase).await.map_err(told)
 }
 
+/// Opens the profile with what the system's keychain keeps.
+#[tauri::command]
+pub(super) async fn unlock_quickly(desk: State<'_, Arc<Desk>>) -> Answer<()> {
+    desk.unlock_quickly().await.map_err(told)
+}
+
+/// Lets the system's keychain open the profile from now on, or no longer.
+#[tauri::command]
+pub(super) async fn set_quick_unlock(desk: State<'_, Arc<Desk>>, on: bool) -> Answer<()> {
+    let done = if on {
+        desk.allow_quick_unlock().await
+    } else {
+        desk.forbid_quick_unlock().await
+    };
+    done.map_err(told)
+}
+
 /// Forgets the keys.
 #[tauri::command]
 pub(super) async fn lock(desk: State<'_, Arc<Desk>>) -> Answer<()> {

@@ -30,13 +30,15 @@ pub(super) async fn alive(desk: State<'_, Arc<Desk>>) -> Answer<()> {
     Ok(())
 }
 
-/// Sets what a person may set. Where the built-in server listens is not among it.
+/// Sets what a person may set. Where the built-in server listens and is backed up is not among it.
 #[tauri::command]
 pub(super) async fn set_settings(desk: State<'_, Arc<Desk>>, settings: Settings) -> Answer<Settings> {
     desk.change_settings(|old| {
         *old = Settings {
             here_port: old.here_port,
             kit_kept: old.kit_kept,
+            backup_ms: old.backup_ms,
+            backup_path: old.backup_path.clone(),
             ..settings
         };
     })

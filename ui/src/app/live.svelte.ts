@@ -12,6 +12,8 @@ export const live = $state({
   jobs: [] as JobView[],
   /** How far a change of the Master Key is; null while there is none. */
   keys: null as Step | null,
+  /** How far a move to another server, a backup or a check is; null before it has said anything. */
+  chore: null as Step | null,
   /** Files hang over the window. */
   hover: false,
   /** Files were dropped; whoever shows them takes them. */
@@ -42,6 +44,9 @@ function hear(event: Event): void {
       break;
     case "keys":
       live.keys = event.step;
+      break;
+    case "chore":
+      live.chore = event.step;
       break;
     case "hover":
       live.hover = event.over;

@@ -3,6 +3,8 @@ import { Channel, invoke } from "@tauri-apps/api/core";
 import type {
   Answered,
   Answers,
+  BackupView,
+  Checkup,
   Command,
   Ending,
   Event,
@@ -25,6 +27,7 @@ import type {
   Picked,
   PlanView,
   RecoverForm,
+  RelocatedView,
   SecretDetail,
   ServerCheck,
   Settings,
@@ -108,6 +111,8 @@ export const rust = {
   kitKept: () => call<void>("kit_kept"),
   enter: (firstProject: string | null) => call<void>("enter", { firstProject }),
   unlock: (phrase: string) => call<void>("unlock", { phrase }),
+  unlockQuickly: () => call<void>("unlock_quickly"),
+  setQuickUnlock: (on: boolean) => call<void>("set_quick_unlock", { on }),
   lock: () => call<void>("lock"),
 
   readFields: (project: string | null, name: string, fields: string[], version: string | null = null) =>
@@ -133,6 +138,12 @@ export const rust = {
   newKit: () => call<string | null>("new_kit"),
   changeKey: (form: KeyChangeForm) => call<boolean>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
+  refusedWords: () => call<Record<string, string>>("refused_words"),
+  refuseWords: (handle: string, words: string | null) => call<void>("refuse_words", { handle, words }),
+  relocate: (to: string, leaveBehind: boolean) => call<RelocatedView>("relocate", { to, leaveBehind }),
+  backUp: (pick: number | null) => call<BackupView>("back_up", { pick }),
+  stopChore: () => call<void>("stop_chore"),
+  checkUp: () => call<Checkup>("check_up"),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
   uploadPlan: async (pick: number, includeHidden: boolean) =>
     (await call<Answered>("upload_plan", { pick, includeHidden })).value as PlanView,

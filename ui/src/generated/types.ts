@@ -2105,6 +2105,80 @@ left: Array<StayingView>,
  */
 kit: boolean, };
 
+export type DoctorView = { 
+/**
+ * Everything that was looked at.
+ */
+findings: Array<Finding>, 
+/**
+ * How many of them are worth a look.
+ */
+warnings: number, 
+/**
+ * How many are to be put right.
+ */
+bad: number, };
+
+export type BackupView = { 
+/**
+ * The backup's folder.
+ */
+path: string, 
+/**
+ * As of when it is, milliseconds since 1970-01-01 UTC.
+ */
+made_ms: number, 
+/**
+ * Accounts in it.
+ */
+accounts: number, 
+/**
+ * Projects and vaults in it.
+ */
+spaces: number, 
+/**
+ * Entries of their logs.
+ */
+entries: number, 
+/**
+ * Packs in it.
+ */
+packs: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * Bytes of packs that were copied now.
+ */
+copied_bytes: number, 
+/**
+ * Bytes of packs that were in the backup already.
+ */
+kept_bytes: number, 
+/**
+ * Parts of packs that the server should have and does not.
+ */
+damaged: number, 
+/**
+ * The first of them.
+ */
+damaged_parts: Array<DamagedPartView>, };
+
+export type DamagedPartView = { 
+/**
+ * The pack.
+ */
+pack: string, 
+/**
+ * Number of the part.
+ */
+part: number, 
+/**
+ * `missing`, or `size`.
+ */
+why: string, };
+
 export type Theme = "system" | "light" | "dark";
 
 export type Settings = { 
@@ -2135,7 +2209,15 @@ kit_kept: boolean,
 /**
  * The port of the server inside this program; absent while it is not used.
  */
-here_port: number | null, };
+here_port: number | null, 
+/**
+ * As of when the last backup of that server is, milliseconds since 1970-01-01 UTC.
+ */
+backup_ms: number | null, 
+/**
+ * Where it is.
+ */
+backup_path: string | null, };
 
 export type Phase = "new" | "locked" | "unlocked";
 
@@ -2150,6 +2232,18 @@ address: string,
 built_in: boolean, };
 
 export type Entered = "signed-up" | "signed-in" | "recovered" | "key-changed";
+
+export type QuickLook = "off" | "ready" | "due";
+
+export type Checkup = { 
+/**
+ * In this computer's profile, and on the way to the server.
+ */
+profile: DoctorView, 
+/**
+ * In the data of the server inside this program, if the account lives there.
+ */
+server: DoctorView | null, };
 
 export type Look = { 
 /**
@@ -2180,6 +2274,10 @@ entered: Entered | null,
  * Where the Recovery Kit of the new keys was written, after a key change.
  */
 new_kit: string | null, 
+/**
+ * Whether it opens without the Master Key.
+ */
+quick: QuickLook, 
 /**
  * Whether this computer tells when it sleeps or its screen locks.
  */
@@ -2520,6 +2618,10 @@ job: JobView, } | { "event": "changed",
  * Its id.
  */
 space: string, } | { "event": "keys", 
+/**
+ * How far it is.
+ */
+step: Step, } | { "event": "chore", 
 /**
  * How far it is.
  */

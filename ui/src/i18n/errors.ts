@@ -10,6 +10,7 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   "wrong-master-key": { next: "Check Caps Lock and the keyboard layout. Nothing was sent anywhere." },
   "weak-phrase": { next: "Add more words that don't belong together, or let Holdfast draw eight." },
   locked: { message: "Holdfast is locked.", next: "Unlock it and do this again." },
+  keychain: { next: "Type your Master Key: it always opens." },
   "no-account": { message: "There is no account here yet.", next: "Make one, or sign in to yours." },
   "not-found": { next: "It may have been renamed or removed. Look at the list again." },
   ambiguous: { message: "More than one thing has this name.", next: "Rename one of them." },
@@ -28,5 +29,7 @@ const OTHERWISE: Record<string, Partial<Said>> = {
 /** A sentence and a next step for whatever went wrong. */
 export function inWords(trouble: Trouble): Said {
   const other = OTHERWISE[trouble.code];
-  return { message: other?.message ?? trouble.message, next: other?.next ?? trouble.next };
+  const message = other?.message ?? trouble.message;
+  // Some of Rust's sentences continue a line of a terminal.
+  return { message: message.charAt(0).toUpperCase() + message.slice(1), next: other?.next ?? trouble.next };
 }

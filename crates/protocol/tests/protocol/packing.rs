@@ -42,6 +42,10 @@ fn contexts() -> Vec<Vec<u8>> {
         context::local(who(a), "index", b"k"),
         context::local(who(a), "items", b"l"),
         context::local(who(a), "item", b"sk"),
+        context::quick(who(a), hash(a), 1),
+        context::quick(who(b), hash(a), 1),
+        context::quick(who(a), hash(b), 1),
+        context::quick(who(a), hash(a), 2),
         context::pins(who(a), "k"),
         context::pins(who(b), "k"),
         context::pins(who(a), "l"),
@@ -118,6 +122,15 @@ fn contexts_are_the_tuples_of_the_table() {
     assert_eq!(context::recovery(Locator([1; 16])), expected);
     let expected = [b"\x84\x65local\x50".as_slice(), &[1; 16], b"\x65items\x42\x00\xff"].concat();
     assert_eq!(context::local(PrincipalId([1; 16]), "items", &[0, 255]), expected);
+    let expected = [
+        b"\x84\x65quick\x50".as_slice(),
+        &[1; 16],
+        b"\x58\x20",
+        &[2; 32],
+        b"\x19\x01\x00",
+    ]
+    .concat();
+    assert_eq!(context::quick(PrincipalId([1; 16]), Hash([2; 32]), 256), expected);
     let expected = [b"\x83\x64pins\x50".as_slice(), &[1; 16], b"\x65state"].concat();
     assert_eq!(context::pins(PrincipalId([1; 16]), "state"), expected);
     let expected = [

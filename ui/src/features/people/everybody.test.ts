@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MemberView, ProjectDetail, Role } from "../../generated/types";
-import { gather } from "./everybody";
+import { gather, withOthers } from "./everybody";
 
 const member = (handle: string, role: Role, more: Partial<MemberView> = {}): MemberView => ({
   handle,
@@ -40,5 +40,22 @@ test("each person once, with all projects and the role in each; neither oneself 
   expect(found.map((known) => [known.handle, known.checked, known.projects.map(({ name, role }) => [name, role])])).toEqual([
     ["Ben 2", "changed", [["Maps", "reader"]]],
     ["ben 10", "not-checked", [["Scans", "reader"], ["Maps", "owner"]]],
+  ]);
+});
+
+test("whoever is known and shares nothing is listed too, and nobody twice", () => {
+  const shared = gather([project("Scans", [member("ben", "reader")])]);
+  const view = (handle: string) => ({
+    handle,
+    checked: "checked" as const,
+    since_ms: 3,
+    words: "g h i j k l",
+    projects: [],
+  });
+  const all = withOthers(shared, [view("zoe"), view("ben"), view("Ann")]);
+  expect(all.map((known) => [known.handle, known.projects.length])).toEqual([
+    ["Ann", 0],
+    ["ben", 1],
+    ["zoe", 0],
   ]);
 });

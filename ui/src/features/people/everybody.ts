@@ -1,6 +1,6 @@
-// Everybody this person shares something with, gathered from all projects.
+// Everybody this computer knows, and what is shared with them, gathered from all projects.
 import { ask } from "../../backend";
-import type { PinState, ProjectDetail, Role } from "../../generated/types";
+import type { PersonView, PinState, ProjectDetail, Role } from "../../generated/types";
 
 export interface Known {
   handle: string;
@@ -22,8 +22,21 @@ export function gather(details: readonly ProjectDetail[]): Known[] {
       people.set(handle, known);
     }
   }
+  return sorted([...people.values()]);
+}
+
+function sorted(people: Known[]): Known[] {
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-  return [...people.values()].sort((a, b) => order.compare(a.handle, b.handle));
+  return people.sort((a, b) => order.compare(a.handle, b.handle));
+}
+
+/** Also those with whom nothing is shared now: their keys, and whether they were checked, are known all the same. */
+export function withOthers(people: readonly Known[], all: readonly PersonView[]): Known[] {
+  const there = new Set(people.map((known) => known.handle));
+  const others = all
+    .filter((known) => !there.has(known.handle))
+    .map(({ handle, checked, since_ms, words }) => ({ handle, checked, since_ms, words, projects: [] }));
+  return sorted([...people, ...others]);
 }
 
 /** Asks for all of them. A project that can't be looked at hides nobody else's people; it is named. */
@@ -32,5 +45,7 @@ export async function everybody(): Promise<{ people: Known[]; missing: string[] 
   const looks = await Promise.allSettled(projects.map(({ id }) => ask({ verb: "project-show", project: id })));
   const details = looks.flatMap((look) => (look.status === "fulfilled" ? [look.value] : []));
   const missing = projects.filter((_, n) => looks[n]?.status === "rejected").map((project) => project.name);
-  return { people: gather(details), missing };
+  // After the projects: looking at those brings keys that were not known before.
+  const all = await ask({ verb: "people-list" });
+  return { people: withOthers(gather(details), all), missing };
 }

@@ -84,6 +84,8 @@ export const door = {
   unlockTitle: (handle: string) => `Welcome back, ${handle}`,
   unlocking: "Unlocking",
   masterKey: "Master Key",
+  quick: "Unlock with this computer's keychain",
+  quickDue: "It is two weeks since you typed your Master Key here. Type it once, so that you don't forget it; after that the keychain opens Holdfast again.",
   forgotten: "I can't remember it",
   forgottenText:
     "With your Recovery Kit you can set a new one. Without the kit and without the Master Key nobody can open your data, us included.",

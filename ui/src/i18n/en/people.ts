@@ -20,6 +20,7 @@ export const people = {
   choose: "Choose a person to see their words and what you share.",
   sharedProjects: "Projects you are both in",
   sameProjects: (projects: string) => `${projects} together`,
+  noProjects: "No project together",
   project: "project",
   projects: "projects",
   someMissing: (names: string) => `Not all projects could be looked at, so somebody may be missing: ${names}.`,
@@ -43,6 +44,7 @@ export const people = {
   refused: (handle: string) => `Those are not the words of ${handle}`,
   refusedText: (handle: string) =>
     `Listen once more: a word misheard is the likely cause. If they really differ, somebody may be pretending to be ${handle}. Nothing was shared. Don't share anything with this account, and tell whoever runs the server.`,
+  refusedForNow: "This computer could not write that down: the warning ends when Holdfast locks.",
   compareAgain: "Compare once more",
 
   unchecked: (handle: string) => `You haven't checked that this is really ${handle}. The server could be pretending.`,

@@ -59,6 +59,18 @@ export const projects = {
   invitation: "Invitation",
   copied: "Copied.",
 
+  changeRole: "Change the role",
+  roleIs: (handle: string, role: string) => `${handle} is ${role} now.`,
+  roleNotBack: (handle: string) => `The role of ${handle} could not be changed back.`,
+
+  waiting: "Invited, and not in yet",
+  waitingUntil: (date: string) => `the invitation is good until ${date}`,
+  takeBack: "Take back",
+  takeBackOf: (handle: string) => `Take back the invitation of ${handle}`,
+  takingBack: (handle: string) => `The invitation of ${handle} ends in a few seconds.`,
+  takingBackNow: "Ends in a few seconds",
+  takenBack: (handle: string) => `The invitation of ${handle} opens nothing any more.`,
+
   removePerson: "Remove from this project",
   removeTitle: (handle: string) => `Remove ${handle}?`,
   removeText: (handle: string) => `${handle} can't open anything added or changed from now on.`,
@@ -76,7 +88,7 @@ export const projects = {
   noNewKey: "The project is not encrypted, so there is no key to renew.",
   couldOpen: (count: string) => `What they could open: ${count}`,
   couldOpenNothing: "They could open nothing: the project was empty.",
-  changeSecrets: (count: string) => `Change ${count} where they come from`,
+  changeSecrets: (count: string) => `To change at the source: ${count}`,
   changeSecretsText: "They may have copies of the values. Only a new password or token at its source makes the old one worthless.",
   toSecrets: "Go to the secrets",
   thing: "item",
@@ -161,5 +173,5 @@ export const projects = {
   purgeTypeLong: "Type “remove for good” to confirm",
   purgeWord: "remove for good",
   purged: (things: string, bytes: string) => `Removed for good: ${things}, ${bytes} freed.`,
-  purgedAlready: "Nothing is left in it. Its name stays in the trash.",
+  purgedAlready: "It was removed for good before.",
 };
