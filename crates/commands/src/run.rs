@@ -14,7 +14,6 @@ use std::sync::Arc;
 use holdfast_engine::ports::Progress;
 use holdfast_engine::{Error, Result, Session, View};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
-use holdfast_protocol::replay::EventKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -143,36 +142,22 @@ async fn not_there(session: &Session, name: &str, others: &[View]) -> Result<Err
 /// How this user came to be out of a project.
 pub(crate) struct PutOut {
     pub(crate) sentence: String,
-    /// By the clock of whoever did it; 0 where it was the user.
+    /// By the clock of whoever did it.
     pub(crate) time_ms: u64,
 }
 
-/// Whether this user is out of a project that a device of his has seen, and how that came.
+/// Whether somebody put this user out of a project that a device of his has seen.
 pub(crate) async fn put_out(session: &Session, view: &View) -> Result<Option<PutOut>> {
-    let me = session.principal();
-    if view.space.authority().role(me).is_some() {
+    let Some((author, time_ms)) = view.space.put_out() else {
         return Ok(None);
-    }
-    let contents = view.space.contents();
-    let ended = contents.events().iter().rev().find(|event| match &event.kind {
-        EventKind::Removed(whom) => *whom == me,
-        EventKind::Left => event.author == me,
-        _ => false,
-    });
-    let Some(event) = ended else { return Ok(None) };
-    let name = contents.name();
-    let day = day(event.time_ms);
-    Ok(Some(if event.author == me {
-        PutOut {
-            sentence: format!("You are no longer in \"{name}\": you left it on {day}."),
-            time_ms: 0,
-        }
-    } else {
-        let who = handle_of(session, event.author).await?;
-        PutOut {
-            sentence: format!("You are no longer in \"{name}\": {who} removed you on {day}."),
-            time_ms: event.time_ms,
-        }
+    };
+    let (name, who) = (view.space.contents().name(), handle_of(session, author).await?);
+    Ok(Some(PutOut {
+        sentence: format!(
+            "You are no longer in \"{name}\": {who} removed you on {}.",
+            day(time_ms)
+        ),
+        time_ms,
     }))
 }
 

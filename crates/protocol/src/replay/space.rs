@@ -7,7 +7,7 @@ use holdfast_crypto::Key32;
 use crate::entry::{Body, Op, Role, SignedEntry, epoch_commitment};
 use crate::id::{PrincipalId, SpaceId};
 use crate::refusal::Refusal;
-use crate::replay::{Authority, BundleSource, Contents, WrapFor};
+use crate::replay::{Authority, BundleSource, Contents, EventKind, WrapFor};
 use crate::secretvalue::KeyField;
 
 /// Opens wraps with the private keys of the person who reads.
@@ -190,6 +190,26 @@ impl Space {
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// Who put me out, and when by his clock; nothing while I am in or if I left. In an encrypted space that entry opens a key
+    /// that I never get, so it is not among the events.
+    #[must_use]
+    pub fn put_out(&self) -> Option<(PrincipalId, u64)> {
+        if self.authority.role(self.me).is_some() {
+            return None;
+        }
+        let is_mine = |op: &Op| matches!(op, Op::Remove { principal, .. } if *principal == self.me);
+        let unread = self.waiting.iter().rev().map(|waiting| &waiting.signed.entry);
+        if let Some(entry) = unread.into_iter().find(|entry| is_mine(&entry.op)) {
+            return Some((entry.author, entry.time_ms));
+        }
+        let last = self.contents.events().iter().rev().find(|event| match &event.kind {
+            EventKind::Removed(whom) => *whom == self.me,
+            EventKind::Left => event.author == self.me,
+            _ => false,
+        })?;
+        (last.author != self.me).then_some((last.author, last.time_ms))
     }
 
     /// What can be read.
