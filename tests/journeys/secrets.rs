@@ -156,6 +156,9 @@ async fn a_token_is_kept_found_shown_changed_moved_and_deleted() {
     window.fill("Name", "GitHub of everybody").await;
     window.click("Save changes").await;
     window.sees("Renamed to").await;
+    window.click("Undo").await;
+    window.no_longer_sees("GitHub of everybody").await;
+    window.sees("GitHub of the team").await;
     window.sees("Given out by Ben.").await;
     is_nowhere(&window, NEWER).await;
     window.click("Show Token").await;
@@ -164,9 +167,6 @@ async fn a_token_is_kept_found_shown_changed_moved_and_deleted() {
     window.sees("Version 2").await;
     window.sees("Version 1").await;
     window.screen("10-history").await;
-    window.click("Undo").await;
-    window.no_longer_sees("GitHub of everybody").await;
-    window.sees("GitHub of the team").await;
 
     moved_and_deleted(&window).await;
     window.close().await;
