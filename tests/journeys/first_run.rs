@@ -5,6 +5,8 @@ use std::process::Command;
 
 use holdfast_tests::Window;
 
+use super::prepared::shown_words;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_person_gets_in_and_back_in() {
     let root = tempfile::tempdir().expect("a folder");
@@ -17,7 +19,6 @@ async fn a_new_person_gets_in_and_back_in() {
     window.fill("E-mail or name to sign in with", "ana@example.org").await;
     window.screen("2-who").await;
     window.click("Continue").await;
-    window.sees("Write it down now").await;
     let words = shown_words(&window).await;
     window.screen("3-master-key").await;
     window.choose("I have written it down").await;
@@ -88,14 +89,6 @@ async fn a_phrase_of_ones_own_is_judged_honestly() {
     window.sees("The two are not the same.").await;
     window.screen("differ").await;
     window.close().await;
-}
-
-async fn shown_words(window: &Window) -> String {
-    let script = "return [...document.querySelectorAll('[data-test=master-key] li')].map((word) => word.lastChild.textContent).join(' ')";
-    let words = window.script(script, Vec::new()).await;
-    let words = words.as_str().expect("words").to_owned();
-    assert_eq!(words.split(' ').count(), 8, "{words}");
-    words
 }
 
 async fn asked_for(window: &Window) -> [usize; 2] {

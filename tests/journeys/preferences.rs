@@ -6,7 +6,7 @@ use holdfast_tests::{Person, Server, Window};
 use serde_json::json;
 
 use super::bus::Bus;
-use super::prepared::{folder, unlock, unlocked};
+use super::prepared::{folder, shown_words, unlock, unlocked};
 
 const ANA: &str = "ana@example.org";
 
@@ -122,14 +122,7 @@ async fn a_new_kit_works_and_a_new_master_key_ends_the_old() {
 
     settings(&window, "Master Key").await;
     window.click("Change the Master Key").await;
-    window.sees("Write it down now").await;
-    let words = window
-        .script(
-            "return [...document.querySelectorAll('[data-test=master-key] li')].map((word) => word.lastChild.textContent).join(' ')",
-            Vec::new(),
-        )
-        .await;
-    let new = words.as_str().expect("words").to_owned();
+    let new = shown_words(&window).await;
     window.choose("I have written it down").await;
     window.choose("Somebody may know the old one").await;
     window.screen("change").await;

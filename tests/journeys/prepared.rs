@@ -29,9 +29,7 @@ pub(super) async fn at_home(window: &Window, handle: &str, project: &str) -> Str
     window.fill("Your name", handle).await;
     window.fill("E-mail or name to sign in with", handle).await;
     window.click("Continue").await;
-    window.sees("Write it down now").await;
-    let script = "return [...document.querySelectorAll('[data-test=master-key] li')].map((word) => word.lastChild.textContent).join(' ')";
-    let words = window.script(script, Vec::new()).await;
+    let words = shown_words(window).await;
     window.choose("I have written it down").await;
     window.click("Advanced").await;
     window.select("Size of the key pair", "2048 bits").await;
@@ -40,7 +38,19 @@ pub(super) async fn at_home(window: &Window, handle: &str, project: &str) -> Str
     window.fill("Name of your first project", project).await;
     window.click("Open Holdfast").await;
     window.sees(project).await;
-    words.as_str().expect("words").to_owned()
+    words
+}
+
+/// The Master Key that was drawn, once it is shown.
+pub(super) async fn shown_words(window: &Window) -> String {
+    window.sees("Write it down now").await;
+    // The last of the eight.
+    window.read("//*[@data-test='master-key']/li[8]").await;
+    let script = "return [...document.querySelectorAll('[data-test=master-key] li')].map((word) => word.lastChild.textContent).join(' ')";
+    let words = window.script(script, Vec::new()).await;
+    let words = words.as_str().expect("words").to_owned();
+    assert_eq!(words.split(' ').count(), 8, "{words}");
+    words
 }
 
 /// An empty folder.
