@@ -1,4 +1,4 @@
-//! The system's keychain: one random key for each profile that has quick unlock (`docs/adr/0010-quick-unlock.md`).
+//! The system's keychain: one random key for each profile that has quick unlock (`docs/adr/0011-quick-unlock.md`).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Quick unlock: the profile opens with what the system's keychain keeps (`docs/adr/0010-quick-unlock.md`).
+//! Quick unlock: the profile opens with what the system's keychain keeps (`docs/adr/0011-quick-unlock.md`).
 
 use std::sync::Arc;
 

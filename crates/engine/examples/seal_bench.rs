@@ -130,6 +130,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
         version: VersionId::random(&mut rng()),
         chunk_id_key: KeyField::new(Key32::random(&mut rng())),
         previous: None,
+        room: 16_384,
         memo: Vec::new(),
     };
     let server: Arc<dyn PackServer> = Arc::new(Folder {

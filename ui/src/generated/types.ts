@@ -120,6 +120,8 @@ passphrase: string,
  */
 log2_n: number, } | { "how": "plain" };
 
+export type Expiry = "never" | { "at-ms": number };
+
 export type FieldInput = { 
 /**
  * For example `token`.
@@ -358,7 +360,23 @@ project: string,
 /**
  * Name or id.
  */
-item: string, } | { "verb": "item-files", 
+item: string, } | { "verb": "item-forget", 
+/**
+ * Which kind.
+ */
+kind: ItemKind, 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+item: string, 
+/**
+ * Number or id.
+ */
+version: string, } | { "verb": "item-files", 
 /**
  * Which kind.
  */
@@ -582,7 +600,27 @@ remove: Array<string>,
 /**
  * The version that was seen before the edit, by id; the newest if absent.
  */
-seen: string | null, } | { "verb": "secret-history", 
+seen: string | null, } | { "verb": "secret-describe", 
+/**
+ * The project; one's own secrets if absent.
+ */
+project: string | null, 
+/**
+ * Name or id.
+ */
+name: string, 
+/**
+ * The new name; as before if absent.
+ */
+rename?: string, 
+/**
+ * The new note; as before if absent.
+ */
+note?: string, 
+/**
+ * When it stops working; as before if absent.
+ */
+expires?: Expiry, } | { "verb": "secret-history", 
 /**
  * The project; one's own secrets if absent.
  */
@@ -876,6 +914,10 @@ export type MemberView = {
  */
 handle: string, 
 /**
+ * The id of that account, which never changes.
+ */
+id: string, 
+/**
  * What he may do.
  */
 role: Role, 
@@ -910,6 +952,10 @@ export type ShareView = {
  */
 handle: string, 
 /**
+ * The id of that account.
+ */
+id: string, 
+/**
  * As what.
  */
 role: Role, 
@@ -917,6 +963,10 @@ role: Role,
  * How sure this user is of her keys.
  */
 checked: PinState, 
+/**
+ * Since when that is so, milliseconds since 1970-01-01 UTC.
+ */
+since_ms: number, 
 /**
  * Her six words.
  */
@@ -934,7 +984,11 @@ handle: string,
 /**
  * When it ends, milliseconds since 1970-01-01 UTC.
  */
-expires_ms: number, };
+expires_ms: number, 
+/**
+ * Whether the server has an account with this handle already: the project can be shared with it at once.
+ */
+has_account: boolean, };
 
 export type WaitingView = { 
 /**
@@ -1369,6 +1423,10 @@ export type PersonView = {
  */
 handle: string, 
 /**
+ * The id of that account.
+ */
+id: string, 
+/**
  * How sure this user is of the keys.
  */
 checked: PinState, 
@@ -1411,7 +1469,11 @@ kind: ItemKind,
 /**
  * The name.
  */
-name: string, };
+name: string, 
+/**
+ * Whether it is in the trash, where it can be opened as well.
+ */
+trashed: boolean, };
 
 export type ActivityView = { 
 /**
@@ -1457,7 +1519,7 @@ bytes: number,
  */
 bytes_sent: number, 
 /**
- * Pieces that were there already.
+ * Pieces that the server had before.
  */
 chunks_reused: number, 
 /**
@@ -1575,9 +1637,13 @@ name: string,
  */
 type: string, 
 /**
- * Last change, milliseconds since 1970-01-01 UTC.
+ * The same as `changed_ms`, under its first name.
  */
 changed: number, 
+/**
+ * Last change, milliseconds since 1970-01-01 UTC.
+ */
+changed_ms: number, 
 /**
  * When it stops working.
  */
@@ -1586,6 +1652,28 @@ expires_ms: number | null,
  * When it was put into the trash, if it is there.
  */
 trashed_ms: number | null, };
+
+export type SecretVersionView = { 
+/**
+ * 1 is the oldest that is kept.
+ */
+version: number, 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Who made it.
+ */
+author: string, 
+/**
+ * When, milliseconds since 1970-01-01 UTC.
+ */
+created_ms: number, 
+/**
+ * Where it came from, if it was not typed in.
+ */
+note: string, };
 
 export type SecretDetail = { 
 /**
@@ -2682,12 +2770,14 @@ export type Answers = {
   "download": DownloadView,
   "item-rename": IdView,
   "item-delete": DoneView,
+  "item-forget": PurgedView,
   "item-restore": DoneView,
   "secret-add": IdView,
   "secret-list": Array<SecretView>,
   "secret-show": SecretDetail,
   "secret-edit": EditView,
-  "secret-history": Array<VersionView>,
+  "secret-describe": IdView,
+  "secret-history": Array<SecretVersionView>,
   "secret-move": MovedView,
   "secret-purge": PurgedView,
   "secret-remove": DoneView,

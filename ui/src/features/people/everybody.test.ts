@@ -3,6 +3,7 @@ import type { MemberView, ProjectDetail, Role } from "../../generated/types";
 import { gather, withOthers } from "./everybody";
 
 const member = (handle: string, role: Role, more: Partial<MemberView> = {}): MemberView => ({
+  id: `id of ${handle}`,
   handle,
   role,
   kind: "user",
@@ -46,6 +47,7 @@ test("each person once, with all projects and the role in each; neither oneself 
 test("whoever is known and shares nothing is listed too, and nobody twice", () => {
   const shared = gather([project("Scans", [member("ben", "reader")])]);
   const view = (handle: string) => ({
+    id: `id of ${handle}`,
     handle,
     checked: "checked" as const,
     since_ms: 3,

@@ -5,7 +5,7 @@ import { changesOf, type Draft, draftsOf, newDrafts, touched, variable } from ".
 function detail(type: string, given: { name: string; value?: string }[]): SecretDetail {
   const fields = given.map((field) => ({ ...field, hidden: field.value === undefined }));
   return {
-    secret: { id: "1", name: "a", type, changed: 0, expires_ms: null, trashed_ms: null },
+    secret: { id: "1", name: "a", type, changed: 0, changed_ms: 0, expires_ms: null, trashed_ms: null },
     note: "",
     fields,
     version: "v",

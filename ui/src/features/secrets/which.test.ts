@@ -11,6 +11,7 @@ const secret = (name: string, more: Partial<SecretView> = {}): SecretView => ({
   name,
   type: "git",
   changed: 0,
+  changed_ms: 0,
   expires_ms: null,
   trashed_ms: null,
   ...more,
