@@ -1,5 +1,6 @@
 //! The server's eye: what somebody gets to know who has all that the server stored and all that crossed its wire. Of an
 //! encrypted project, and of what people keep for themselves: nothing. Of a standard project: everything.
+#![allow(clippy::print_stdout, reason = "a run says what it drew and did not do")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! What goes wrong around an upload and a download: servers that go away, full disks, files that vanish or change while
 //! they are read, a server that lies about what it stored, and somebody who changes his mind.
+#![allow(clippy::print_stdout, reason = "a run says what it drew and did not do")]
 
 #[path = "hard_times/altered.rs"]
 mod altered;

@@ -2,6 +2,7 @@
 //! upload is being committed. After each the same command is typed again, until it ends with 0.
 //!
 //! `HOLDFAST_SEED` repeats a run, `HOLDFAST_KILL_BYTES` says how large it is.
+#![allow(clippy::print_stdout, reason = "a run says what it drew and did not do")]
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;

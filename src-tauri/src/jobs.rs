@@ -302,7 +302,7 @@ fn look(desk: &Desk, id: u32) {
     let Some(job) = inner.jobs.get_mut(&id) else { return };
     let view = job.look(Instant::now());
     drop(inner);
-    desk.tell(Event::Job { job: view });
+    desk.tell(Event::Job { job: Box::new(view) });
 }
 
 fn ended(desk: &Desk, id: u32, result: Result<Outcome>) {
@@ -324,7 +324,7 @@ fn ended(desk: &Desk, id: u32, result: Result<Outcome>) {
     }
     let view = job.view.clone();
     drop(inner);
-    desk.tell(Event::Job { job: view });
+    desk.tell(Event::Job { job: Box::new(view) });
 }
 
 /// Passes progress on to the page, not more often than it can be read.
@@ -348,6 +348,6 @@ impl Progress for Watcher {
         }
         let view = job.look(now);
         drop(inner);
-        self.desk.tell(Event::Job { job: view });
+        self.desk.tell(Event::Job { job: Box::new(view) });
     }
 }

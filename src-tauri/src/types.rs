@@ -389,7 +389,7 @@ pub enum Event {
     /// A job moved.
     Job {
         /// How it is now.
-        job: JobView,
+        job: Box<JobView>,
     },
     /// Something is new in a project: look again.
     Changed {

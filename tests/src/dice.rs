@@ -17,6 +17,7 @@ impl Dice {
     /// # Panics
     /// When `HOLDFAST_SEED` is no number.
     #[must_use]
+    #[expect(clippy::print_stdout, reason = "whoever repeats a run needs it")]
     pub fn printed() -> (u64, Self) {
         let seed = match std::env::var("HOLDFAST_SEED") {
             Ok(text) => text.parse().expect("HOLDFAST_SEED is a number"),

@@ -190,7 +190,7 @@ impl Session {
 }
 
 fn row_key(space: SpaceId, item: ItemId) -> Vec<u8> {
-    [&space.as_bytes()[..], &item.as_bytes()[..]].concat()
+    [space.as_bytes(), item.as_bytes()].concat()
 }
 
 fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {

@@ -21,7 +21,7 @@ pub(crate) async fn find_left_over(desk: &Desk, app: &App) -> Result<()> {
         jobs.push(job(upload, project_name));
     }
     for view in desk.jobs.take(jobs) {
-        desk.tell(Event::Job { job: view });
+        desk.tell(Event::Job { job: Box::new(view) });
     }
     Ok(())
 }
