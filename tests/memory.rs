@@ -103,8 +103,8 @@ fn type_key(window: &Hands, phrase: &str, canaries: &[Canary]) -> Vec<Found> {
 /// Goes to the one secret there is with the keyboard, reveals its token and copies it; again if the page was slower than the hands.
 fn reveal(window: &Hands, canaries: &[Canary]) -> Vec<Found> {
     let to_the_palette: &[&str] = &["Escape", "Escape", "ctrl+k"];
-    // Search, the button to add one, the list.
-    let to_the_secret: &[&str] = &["Return", "Tab", "Tab", "Tab", "Return"];
+    // Search, which ones, the button to add one, what else there is, the list.
+    let to_the_secret: &[&str] = &["Return", "Tab", "Tab", "Tab", "Tab", "Tab", "Return"];
     // Edit, the menu, copying the host, the eye.
     let to_the_eye: &[&str] = &["Tab", "Tab", "Tab", "Tab", "Return"];
     // In large letters, copying.

@@ -226,9 +226,10 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     let ana = unlocked("sharing-keys", &person).await;
 
     tab_to(&ana, "Projects").await;
-    // Twice: the row of the list is behind the buttons above it.
     ana.keys(ENTER).await;
     tab_to(&ana, "New project").await;
+    // The field to find one, then the list.
+    ana.keys(TAB).await;
     ana.keys(TAB).await;
     ana.keys(ENTER).await;
     ana.sees("Only you can open this.").await;

@@ -124,6 +124,8 @@ fn people_go_by_their_ids_too_and_hear_when_they_are_out() {
     );
     ana.run(&["project", "invite", "Scans", "Two Words"]).fails(2);
     let cem = Person::sign_up(root.path(), &server.url(), "cem@example.org");
+    // Whom this computer has heard of; the server is not asked about anybody who is invited.
+    ana.run(&["words", "cem@example.org"]).ok();
     let invited = ana.run(&["project", "invite", "Scans", "cem@example.org"]).ok();
     assert_eq!(invited["has_account"], true);
     let invited = ana.run(&["project", "invite", "Scans", "dora@example.org"]).ok();

@@ -174,7 +174,7 @@ views! {
         handle: String,
         /// When it ends, milliseconds since 1970-01-01 UTC.
         expires_ms: u64,
-        /// Whether the server has an account with this handle already: the project can be shared with it at once.
+        /// Whether this device knows an account with this handle already: the project can be shared with it at once.
         has_account: bool,
     }
     /// Somebody this device knows.

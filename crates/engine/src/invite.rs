@@ -173,16 +173,18 @@ impl Session {
         Ok(invitation)
     }
 
-    /// The account that has a handle, as the server says; nothing of it is kept or trusted.
+    /// The account that has a handle, as far as this device knows. The server is not asked: whom somebody invites is none of
+    /// its business.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn account_of(&self, handle: &str) -> Result<Option<PrincipalId>> {
-        match self.api.lookup(handle).await {
-            Ok(entry) => Ok(Some(entry.principal)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(other) => Err(other),
+        if handle == self.account().handle {
+            return Ok(Some(self.principal()));
         }
+        let (people, _) = self.known_people().await?;
+        let known = people.into_iter().find(|person| person.bundle.bundle.handle == handle);
+        Ok(known.map(|person| person.bundle.bundle.principal))
     }
 
     /// Answers an invitation as the newcomer, and pins the inviter as checked.
