@@ -986,7 +986,7 @@ handle: string,
  */
 expires_ms: number, 
 /**
- * Whether the server has an account with this handle already: the project can be shared with it at once.
+ * Whether this device knows an account with this handle already: the project can be shared with it at once.
  */
 has_account: boolean, };
 

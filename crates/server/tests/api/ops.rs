@@ -115,6 +115,16 @@ fn level(report: &DoctorReport, code: &str) -> Level {
     found.level
 }
 
+/// Nothing is wrong. How full this very disk is says nothing of the server.
+fn sound(seen: &DoctorReport) {
+    let wrong: Vec<_> = seen
+        .findings
+        .iter()
+        .filter(|finding| finding.level != Level::Ok && finding.code != "disk-space")
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[tokio::test]
 async fn a_running_server_is_backed_up_and_comes_back() {
     let mut scene = Scene::new().await;
@@ -159,7 +169,7 @@ async fn a_running_server_is_backed_up_and_comes_back() {
     );
     assert!(report.notice.contains("exit code 21"));
     let seen = doctor(&data).await;
-    assert_eq!((seen.bad, seen.warnings), (0, 0), "{seen:#?}");
+    sound(&seen);
 
     let running = start(config(&data)).await.unwrap();
     let mut client = Client::new(format!("http://{}", running.local_addr()));
@@ -360,7 +370,7 @@ async fn a_doctor_finds_what_is_wrong_with_packs() {
     let scene = Scene::new().await;
     let data = scene.server.data();
     let seen = doctor(&data).await;
-    assert_eq!((seen.bad, seen.warnings), (0, 0), "{seen:#?}");
+    sound(&seen);
     assert!(
         seen.findings
             .iter()
