@@ -397,7 +397,10 @@ impl Session {
     pub(crate) async fn upkeep_telling(&self, progress: &dyn Progress) -> Result<(Upkeep, Vec<Trouble>)> {
         let vault = self.account().vault;
         let mut total = self.upkeep(vault).await?;
-        self.expire_trash(&self.vault().await?).await?;
+        // Fetched just now.
+        if let Some(space) = self.known(vault).await? {
+            self.expire_trash(&space).await?;
+        }
         let Projects { views, mut trouble } = self.all_projects().await?;
         let projects = views.len() as u64;
         for (done, view) in (0..).zip(views) {
@@ -443,7 +446,9 @@ impl Session {
         let Some(me) = authority.members().get(&self.principal()) else {
             return Ok(Upkeep::default());
         };
-        self.expire_trash(view).await?;
+        if view.fresh {
+            self.expire_trash(&view.space).await?;
+        }
         let stated = me.bundle == self.keyring().current().bundle().hash;
         if stated && !self.renewal_due(&view.space).await? {
             return Ok(Upkeep::default());

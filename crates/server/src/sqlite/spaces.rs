@@ -69,15 +69,7 @@ impl Sqlite {
                 .fetch_all(&self.read)
                 .await
                 .map_err(broken)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredEntry {
-                    seq: uint(row, 0)?,
-                    hash: Hash(id(row, 1)?),
-                    signed: bytes(row, 2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(stored).collect()
     }
 
     pub(super) async fn select_membership(&self, space: SpaceId, principal: PrincipalId) -> Result<Option<Membership>> {
@@ -101,6 +93,15 @@ fn head(row: &SqliteRow) -> Result<SpaceHead> {
         space: SpaceId(id(row, 0)?),
         seq: uint(row, 1)?,
         hash: Hash(id(row, 2)?),
+    })
+}
+
+/// An entry, of the log or aside: its number, hash and signed bytes.
+pub(super) fn stored(row: &SqliteRow) -> Result<StoredEntry> {
+    Ok(StoredEntry {
+        seq: uint(row, 0)?,
+        hash: Hash(id(row, 1)?),
+        signed: bytes(row, 2)?,
     })
 }
 
