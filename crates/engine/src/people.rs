@@ -62,7 +62,7 @@ impl Session {
         let mut wanted: BTreeSet<(PrincipalId, Hash)> = BTreeSet::new();
         for entry in entries {
             wanted.insert((entry.entry.author, entry.entry.author_bundle));
-            if let Op::Add { principal, bundle, .. } = &entry.entry.op {
+            if let Op::Add { principal, bundle, .. } | Op::AuthoriseNode { principal, bundle, .. } = &entry.entry.op {
                 wanted.insert((*principal, *bundle));
             }
         }

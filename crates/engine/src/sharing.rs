@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::people::Person;
 use crate::ports::{Progress, Silent, Stage, Step};
 use crate::session::Session;
-use crate::spaces::{Draft, View};
+use crate::spaces::{Draft, Sealable, View};
 use crate::{genesis, rng};
 
 /// How old the vault's copy of a pin may grow.
@@ -228,10 +228,7 @@ impl Session {
                     return Ok(Draft::authority(Op::Remove { principal, epoch: None }));
                 }
                 let mut draft = self.next_epoch(space, Some(principal))?;
-                let epoch = match draft.op {
-                    Op::Rotate { epoch } => Some(epoch),
-                    _ => None,
-                };
+                let epoch = draft.op.next_epoch().cloned();
                 draft.op = Op::Remove { principal, epoch };
                 Ok(draft)
             })
@@ -269,25 +266,21 @@ impl Session {
         }
         let previous: KeyField = space.current_key().ok_or_else(no_key)?.clone();
         let bundles = self.bundles();
-        let members = authority
-            .members()
-            .values()
-            .filter(|member| Some(member.principal) != without)
-            .map(|member| {
-                bundles
-                    .bundle(&member.bundle)
-                    .ok_or_else(|| Error::damaged("a member's keys"))
-            })
+        let recipients = authority.recipients(self.now_ms());
+        let recipients = recipients
+            .iter()
+            .filter(|(principal, _)| Some(**principal) != without)
+            .map(|(_, bundle)| bundles.bundle(bundle).ok_or_else(|| Error::damaged("a member's keys")))
             .collect::<Result<Vec<_>>>()?;
         let key = Key32::random(&mut rng());
         let author = self.counted_bundle(space)?;
-        let epoch = genesis::open_epoch(authority.space(), authority.epoch() + 1, &key, members, author)?;
+        let epoch = genesis::open_epoch(authority.space(), authority.epoch() + 1, &key, recipients, author)?;
         Ok(Draft {
             op: Op::Rotate { epoch },
-            body: Some(Body {
+            body: Some(Sealable::Content(Body {
                 previous_key: Some(previous),
                 ..Body::default()
-            }),
+            })),
             opens: Some(key),
         })
     }
@@ -365,7 +358,7 @@ impl Session {
         if !authority.core().encrypted || me.role != Role::Owner {
             return Ok(false);
         }
-        if authority.rotation_due() {
+        if authority.rotation_due(self.now_ms()) {
             return Ok(true);
         }
         let renew_from = self.profile().await?.and_then(|(_, renew_from)| renew_from);

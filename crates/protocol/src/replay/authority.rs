@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bundle::{PrincipalKind, VerifiedBundle};
 use crate::entry::{Core, EpochStart, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap};
-use crate::id::{Hash, PackId, PrincipalId, SpaceId};
+use crate::id::{Hash, PackId, PrincipalId, RunId, SpaceId};
 use crate::limits;
 use crate::refusal::Refusal;
+use crate::replay::nodes::{AuthorisedNode, OrderedRun};
 
 /// Where replay finds the keys that entries name. Only bundles whose chain was verified may be in it.
 pub trait BundleSource {
@@ -83,9 +84,12 @@ pub struct Authority {
     auth_seq: u64,
     epoch: u32,
     epoch_seq: u64,
+    epoch_time_ms: u64,
     commitments: Vec<Hash>,
     members: BTreeMap<PrincipalId, Member>,
     former: BTreeMap<PrincipalId, Member>,
+    pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
+    pub(super) runs: BTreeMap<RunId, OrderedRun>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
     live_bytes: u64,
@@ -148,16 +152,19 @@ impl Authority {
             auth_seq: 0,
             epoch: 0,
             epoch_seq: 0,
+            epoch_time_ms: entry.time_ms,
             commitments: Vec::new(),
             members: BTreeMap::from([(entry.author, creator)]),
             former: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            runs: BTreeMap::new(),
             rotation_due: false,
             packs: BTreeMap::new(),
             live_bytes: 0,
             time_ms: entry.time_ms,
         };
         if let Some(start) = epoch {
-            state.check_wraps(start)?;
+            state.check_wraps(start, entry.time_ms)?;
             state.commitments.push(start.commitment);
         }
         Ok(state)
@@ -211,8 +218,7 @@ impl Authority {
         if entry.body.is_some() != entry.op.has_body() {
             return Err(Refusal::BodyPresence);
         }
-        let opens = matches!(entry.op, Op::Rotate { .. } | Op::Remove { epoch: Some(_), .. });
-        let expected = if opens {
+        let expected = if entry.op.next_epoch().is_some() {
             self.epoch.checked_add(1).ok_or(Refusal::Epoch)?
         } else {
             self.epoch
@@ -226,6 +232,7 @@ impl Authority {
         self.head = signed.hash;
         if entry.epoch != self.epoch {
             self.epoch_seq = entry.seq;
+            self.epoch_time_ms = entry.time_ms;
         }
         self.epoch = entry.epoch;
         self.time_ms = entry.time_ms;
@@ -240,15 +247,29 @@ impl Authority {
     fn may(&self, author: &Member, op: &Op) -> Result<(), Refusal> {
         let needs = match op {
             Op::Genesis { .. } => return Err(Refusal::Genesis),
-            Op::Add { .. } | Op::Remove { .. } | Op::SetRole { .. } | Op::Rotate { .. } => Role::Owner,
+            Op::Add { .. }
+            | Op::Remove { .. }
+            | Op::SetRole { .. }
+            | Op::Rotate { .. }
+            | Op::AuthoriseNode { .. }
+            | Op::WithdrawNode { .. } => Role::Owner,
             Op::Commit { dropped, .. } if !dropped.is_empty() => Role::Owner,
-            Op::Commit { .. } => Role::Contributor,
+            // Whether a run is the author's own is judged with the run.
+            Op::Commit { .. } | Op::Run { .. } | Op::WithdrawRun { .. } | Op::Adopt { .. } => Role::Contributor,
             Op::Leave {} | Op::Rewrap { .. } => Role::Reader,
         };
         if self.core.kind == SpaceKind::Vault
             && matches!(
                 op,
-                Op::Add { .. } | Op::Remove { .. } | Op::SetRole { .. } | Op::Leave {}
+                Op::Add { .. }
+                    | Op::Remove { .. }
+                    | Op::SetRole { .. }
+                    | Op::Leave {}
+                    | Op::AuthoriseNode { .. }
+                    | Op::WithdrawNode { .. }
+                    | Op::Run { .. }
+                    | Op::WithdrawRun { .. }
+                    | Op::Adopt { .. }
             )
         {
             return Err(Refusal::VaultAlone);
@@ -280,9 +301,7 @@ impl Authority {
                 if self.members.contains_key(principal) {
                     return Err(Refusal::MemberExists);
                 }
-                if self.members.len() >= limits::MEMBERS {
-                    return Err(Refusal::TooManyMembers);
-                }
+                self.check_room_for_a_wrap()?;
                 let added = bundles.bundle(bundle).ok_or(Refusal::BundleUnknown)?;
                 if added.fingerprint != *fingerprint || added.bundle.principal != *principal {
                     return Err(Refusal::Fingerprint);
@@ -316,7 +335,7 @@ impl Authority {
                     return Err(Refusal::SelfRemoval);
                 }
                 self.drop_member(*principal)?;
-                self.open_epoch(epoch.as_ref())?;
+                self.open_epoch(epoch.as_ref(), entry.time_ms)?;
             }
             Op::Leave {} => {
                 self.drop_member(author.principal)?;
@@ -335,8 +354,23 @@ impl Authority {
                 member.bundle_seq = entry.seq;
                 member.fingerprint = author_bundle.fingerprint;
             }
-            Op::Rotate { epoch } => self.open_epoch(Some(epoch))?,
+            Op::Rotate { epoch } => self.open_epoch(Some(epoch), entry.time_ms)?,
             Op::Commit { added, dropped } => self.change_packs(entry.seq, added, dropped)?,
+            Op::AuthoriseNode { .. } | Op::WithdrawNode { .. } => self.change_nodes(entry, bundles)?,
+            Op::Run { .. } | Op::WithdrawRun { .. } => self.change_runs(entry, author.role)?,
+            Op::Adopt { run, added } => {
+                self.adopt(entry.seq, run)?;
+                self.change_packs(entry.seq, added, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// So many members and nodes with the key that one entry can open an epoch for all of them.
+    pub(super) fn check_room_for_a_wrap(&self) -> Result<(), Refusal> {
+        let nodes = self.nodes.values().filter(|node| node.holds_key()).count();
+        if self.members.len() + nodes >= limits::MEMBERS {
+            return Err(Refusal::TooManyMembers);
         }
         Ok(())
     }
@@ -357,35 +391,53 @@ impl Authority {
         owners.next().is_some_and(|owner| owner.principal == principal) && owners.next().is_none()
     }
 
-    fn open_epoch(&mut self, start: Option<&EpochStart>) -> Result<(), Refusal> {
+    fn open_epoch(&mut self, start: Option<&EpochStart>, time_ms: u64) -> Result<(), Refusal> {
         match (self.core.encrypted, start) {
             (false, None) => Ok(()),
-            (true, Some(start)) => {
-                self.check_wraps(start)?;
-                self.commitments.push(start.commitment);
-                self.rotation_due = false;
-                Ok(())
-            }
+            (true, Some(start)) => self.start_epoch(start, time_ms),
             _ => Err(Refusal::EpochMaterial),
         }
     }
 
-    /// Exactly one wrap for each member, under the bundle that counts.
-    fn check_wraps(&self, start: &EpochStart) -> Result<(), Refusal> {
-        if start.wraps.len() != self.members.len() {
-            return Err(Refusal::Wraps);
-        }
-        let mut seen = BTreeSet::new();
-        for wrap in &start.wraps {
-            let member = self.members.get(&wrap.recipient).ok_or(Refusal::Wraps)?;
-            if wrap.bundle != member.bundle || !seen.insert(wrap.recipient) {
-                return Err(Refusal::Wraps);
-            }
-        }
+    pub(super) fn start_epoch(&mut self, start: &EpochStart, time_ms: u64) -> Result<(), Refusal> {
+        self.check_wraps(start, time_ms)?;
+        self.commitments.push(start.commitment);
+        self.rotation_due = false;
         Ok(())
     }
 
-    fn check_single_wrap(&self, wrap: Option<&Wrap>, recipient: PrincipalId, bundle: Hash) -> Result<(), Refusal> {
+    /// Who gets a wrap of an epoch that is opened at this time, and under which bundle: each member, and each node that is
+    /// given the whole project and whose time is not over.
+    #[must_use]
+    pub fn recipients(&self, time_ms: u64) -> BTreeMap<PrincipalId, Hash> {
+        let members = self.members.values().map(|member| (member.principal, member.bundle));
+        let nodes = self
+            .nodes
+            .values()
+            .filter(|node| node.holds_key() && node.until_ms > time_ms);
+        members.chain(nodes.map(|node| (node.principal, node.bundle))).collect()
+    }
+
+    /// Exactly one wrap for each recipient, under the bundle that counts.
+    fn check_wraps(&self, start: &EpochStart, time_ms: u64) -> Result<(), Refusal> {
+        let recipients = self.recipients(time_ms);
+        let mut seen = BTreeSet::new();
+        let fits = |wrap: &Wrap| recipients.get(&wrap.recipient) == Some(&wrap.bundle);
+        if start.wraps.len() == recipients.len()
+            && start.wraps.iter().all(|wrap| fits(wrap) && seen.insert(wrap.recipient))
+        {
+            Ok(())
+        } else {
+            Err(Refusal::Wraps)
+        }
+    }
+
+    pub(super) fn check_single_wrap(
+        &self,
+        wrap: Option<&Wrap>,
+        recipient: PrincipalId,
+        bundle: Hash,
+    ) -> Result<(), Refusal> {
         match (self.core.encrypted, wrap) {
             (false, None) => Ok(()),
             (true, Some(wrap)) if wrap.recipient == recipient && wrap.bundle == bundle => Ok(()),
@@ -394,7 +446,7 @@ impl Authority {
         }
     }
 
-    fn change_packs(&mut self, seq: u64, added: &[PackSize], dropped: &[PackId]) -> Result<(), Refusal> {
+    pub(super) fn change_packs(&mut self, seq: u64, added: &[PackSize], dropped: &[PackId]) -> Result<(), Refusal> {
         if added.len() + dropped.len() > limits::PACKS_PER_COMMIT {
             return Err(Refusal::PackSize);
         }
@@ -496,10 +548,15 @@ impl Authority {
         self.members.get(&principal).map(|member| member.role)
     }
 
-    /// Whether somebody left, so that the next owner's client should open a new epoch.
+    /// Whether the next owner's client should open a new epoch, as of now (milliseconds since 1970-01-01 UTC): somebody left,
+    /// or the time of a node that holds this epoch's key is over.
     #[must_use]
-    pub fn rotation_due(&self) -> bool {
-        self.rotation_due
+    pub fn rotation_due(&self, now_ms: u64) -> bool {
+        let over = |node: &AuthorisedNode| {
+            let got_it = node.until_ms > self.epoch_time_ms || node.since_seq > self.epoch_seq;
+            node.holds_key() && node.until_ms <= now_ms && got_it
+        };
+        self.rotation_due || (self.core.encrypted && self.nodes.values().any(over))
     }
 
     /// Every pack that the log names, dropped ones included.

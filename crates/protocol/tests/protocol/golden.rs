@@ -132,7 +132,7 @@ fn summary(space: &Space) -> Value {
         "head": authority.head().to_string(),
         "authority_head": authority.auth_head().to_string(),
         "epoch": authority.epoch(),
-        "rotation_due": authority.rotation_due(),
+        "rotation_due": authority.rotation_due(0),
         "live_bytes": authority.live_bytes(),
         "members": authority.members().values().map(|member| json!({
             "principal": member.principal.to_string(),

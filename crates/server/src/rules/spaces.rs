@@ -140,9 +140,10 @@ impl Rules {
             .map_err(log)?;
         standard::check(next.core(), &signed)?;
         let members = member_changes(&signed);
-        let (added, dropped) = match &signed.entry.op {
-            Op::Commit { added, dropped } => (added.clone(), dropped.clone()),
-            _ => (Vec::new(), Vec::new()),
+        let added = signed.entry.op.added_packs().to_vec();
+        let dropped = match &signed.entry.op {
+            Op::Commit { dropped, .. } => dropped.clone(),
+            _ => Vec::new(),
         };
         let entry = NewEntry {
             space,
@@ -222,6 +223,6 @@ fn member_changes(signed: &SignedEntry) -> Vec<MemberChange> {
         Op::Add { principal, role, .. } | Op::SetRole { principal, role } => vec![MemberChange::In(*principal, *role)],
         Op::Remove { principal, .. } => vec![MemberChange::Out(*principal)],
         Op::Leave {} => vec![MemberChange::Out(signed.entry.author)],
-        Op::Genesis { .. } | Op::Rewrap { .. } | Op::Rotate { .. } | Op::Commit { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
