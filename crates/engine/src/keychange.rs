@@ -84,6 +84,7 @@ impl Session {
         let before = old.clone();
         let (identity, signed) = tokio::task::spawn_blocking(move || {
             let new = NewIdentity {
+                kind: PrincipalKind::User,
                 principal,
                 handle: &handle,
                 bits,
