@@ -94,7 +94,12 @@ impl Identity {
         &self.bundle
     }
 
-    /// Signs entries and sign-ins.
+    /// Opens what was wrapped to this bundle.
+    pub(crate) fn rsa(&self) -> &PrivateKey {
+        &self.rsa
+    }
+
+    /// Signs entries, sign-ins and results.
     #[must_use]
     pub fn sign_key(&self) -> &SignKey {
         &self.sign

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{KdfRecord, Key32, Phrase};
+use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::wire::KeyChange;
 
 use crate::account::{Account, PendingKeyChange};

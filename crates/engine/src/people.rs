@@ -207,7 +207,8 @@ impl Session {
             }
             answer => answer?,
         };
-        self.principal_of(kind, answer.principal, &answer.chain, Some(handle)).await
+        self.principal_of(kind, answer.principal, &answer.chain, Some(handle))
+            .await
     }
 
     /// Verifies somebody's chain from the server, compares it with what this device and the vault pinned, and only then

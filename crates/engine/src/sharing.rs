@@ -188,14 +188,14 @@ impl Session {
         self.remember_head(&space).await
     }
 
-    fn wrap_current(&self, space: &Space, to: &VerifiedBundle) -> Result<holdfast_protocol::entry::Wrap> {
+    pub(crate) fn wrap_current(&self, space: &Space, to: &VerifiedBundle) -> Result<holdfast_protocol::entry::Wrap> {
         let authority = space.authority();
         let key = space.current_key().ok_or_else(no_key)?;
         let author = self.counted_bundle(space)?;
         genesis::wrap_to(authority.space(), authority.epoch(), key.key(), to, author)
     }
 
-    fn counted_bundle(&self, space: &Space) -> Result<holdfast_protocol::id::Hash> {
+    pub(crate) fn counted_bundle(&self, space: &Space) -> Result<holdfast_protocol::id::Hash> {
         space
             .authority()
             .members()
@@ -459,7 +459,7 @@ fn concerns_one(error: &Error) -> bool {
 }
 
 /// What every member of a space can open.
-fn could_open_in(space: &Space) -> CouldOpen {
+pub(crate) fn could_open_in(space: &Space) -> CouldOpen {
     let (mut items, mut secrets) = (BTreeMap::new(), BTreeSet::new());
     for item in space.contents().items().values() {
         if item.kind == ItemKind::Secret {
@@ -483,6 +483,6 @@ fn done_elsewhere() -> Error {
     Error::Conflict("Another device did this at the same time.".into())
 }
 
-fn no_key() -> Error {
+pub(crate) fn no_key() -> Error {
     Error::NotAllowed("this device has no key to the current state of the project".into())
 }

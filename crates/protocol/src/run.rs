@@ -12,12 +12,12 @@ pub use spec::{
 };
 pub use stream::{Attempt, LogLine, LogSource, MetricPoint, STREAMS, Stream, StreamHash, open_box, seal_box};
 
-use holdfast_crypto::{Key32, hkdf_expand, labelled};
+use holdfast_crypto::{Key32, hkdf_expand, labelled, sha256};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::cbor;
-use crate::id::{Hash, VersionId};
+use crate::id::{Hash, ItemId, SpaceId, VersionId};
 use crate::item::Item;
 use crate::secretvalue::KeyField;
 
@@ -82,4 +82,21 @@ pub fn stream_key(run: &Key32, stream: Stream) -> Key32 {
 #[must_use]
 pub fn output_key(run: &Key32, version: VersionId) -> Key32 {
     hkdf_expand(run, &labelled("run-output", &[version.as_bytes()]))
+}
+
+/// The key of chunk ids of an item that is new with this run.
+#[must_use]
+pub fn item_key(run: &Key32, item: ItemId) -> Key32 {
+    hkdf_expand(run, &labelled("run-item", &[item.as_bytes()]))
+}
+
+/// The item that holds what a task makes under one name, by convention of the clients.
+#[must_use]
+pub fn output_item(space: SpaceId, task: ItemId, kind: OutputKind, name: &str) -> ItemId {
+    let kind = [kind as u8];
+    let label = labelled("run-item", &[space.as_bytes(), task.as_bytes(), &kind, name.as_bytes()]);
+    let digest = sha256(&[&label]);
+    let mut id = [0; ItemId::LEN];
+    id.copy_from_slice(&digest[..ItemId::LEN]);
+    ItemId(id)
 }

@@ -54,6 +54,7 @@ pub(super) fn produce(mut job: Job, meter: &Meter) -> Result<Produced> {
     let Job {
         sealer,
         version,
+        manifest_key,
         mut known,
         report,
         lock: _lock,

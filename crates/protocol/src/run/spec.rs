@@ -82,10 +82,10 @@ pub struct SecretUse {
 pub enum OutputKind {
     /// A model.
     #[n(2)]
-    Model,
+    Model = 2,
     /// An artifact.
     #[n(5)]
-    Artifact,
+    Artifact = 5,
 }
 
 impl OutputKind {
