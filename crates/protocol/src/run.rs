@@ -1,11 +1,13 @@
 //! Runs: what a member orders, what a node is given for it, and what it says of it. `docs/spec/nodes.md`.
 
 mod capsule;
+mod card;
 mod result;
 mod spec;
 mod stream;
 
 pub use capsule::{Capsule, FileGrant, Grant, OutputKey, Place, SecretGrant};
+pub use card::{CARD, Card, Feature};
 pub use result::{End, Made, MadeManifest, RunResult, SignedResult, StreamEnd};
 pub use spec::{
     Granted, Limits, NamedInput, Output, OutputKind, Parameter, RunSpec, SecretEnv, SecretUse, WorkflowStep,

@@ -57,8 +57,8 @@ pub struct NewSecretUse {
     pub name: String,
     /// The secret.
     pub item: ItemId,
-    /// Environment variable and field, where the task asks for one.
-    pub env: Option<(String, String)>,
+    /// Environment variables that the task asks for, and the field of each.
+    pub env: Vec<(String, String)>,
 }
 
 /// Something the run makes.

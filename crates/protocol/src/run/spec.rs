@@ -71,9 +71,9 @@ pub struct SecretUse {
     /// Its version.
     #[n(3)]
     pub version: VersionId,
-    /// Where it goes besides its file, if the task asks for that.
+    /// Where it goes besides its files, if the task asks for that.
     #[n(4)]
-    pub env: Option<SecretEnv>,
+    pub env: Vec<SecretEnv>,
 }
 
 /// What an output becomes.

@@ -84,7 +84,7 @@ pub struct MetricPoint {
     pub value: f64,
     /// The task's own count, such as an epoch.
     #[n(3)]
-    pub step: Option<u64>,
+    pub step: Option<i64>,
 }
 
 /// Where a box belongs.
