@@ -6,6 +6,7 @@ use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{KdfRecord, Key32, Phrase, parse_words, security_words};
 use holdfast_protocol::bundle::{PrincipalKind, valid_handle};
 use holdfast_protocol::id::{Hash, PrincipalId, RunId, SpaceId};
+use holdfast_protocol::run::Card;
 use holdfast_protocol::wire::EnrolNode;
 use holdfast_protocol::{cbor, limits};
 use minicbor::{Decode, Encode};
@@ -142,6 +143,12 @@ impl Session {
         Ok(operator)
     }
 
+    /// Signs what this node says about its computer.
+    #[must_use]
+    pub fn sign_card(&self, card: &Card) -> Vec<u8> {
+        card.sign(self.keyring().current().sign_key())
+    }
+
     /// The people whose authorisations this node follows.
     ///
     /// # Errors
@@ -158,7 +165,7 @@ impl Session {
     /// # Errors
     /// [`Error::AlreadyExists`] when this one or a later one was begun here before.
     pub async fn begin_attempt(&self, space: SpaceId, run: RunId, attempt: u32) -> Result<()> {
-        let key = [&space.as_bytes()[..], &run.as_bytes()[..]].concat();
+        let key = [space.as_bytes(), run.as_bytes()].concat();
         let before = self.rows.get(ATTEMPTS, &key).await?;
         let before = before
             .and_then(|row| row.as_slice().try_into().ok())

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use holdfast_crypto::Key32;
 use holdfast_protocol::KeyField;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::{Hash, ItemId};
 use holdfast_protocol::item::Content;
 use holdfast_protocol::replay::{OrderedRun, Outcome, Space, spec_fits};
 use holdfast_protocol::run::{
-    Attempt, Capsule, Grant, Granted, Made, MadeManifest, Output, Place, RunSpec, SecretGrant, item_key, output_key,
+    Attempt, Capsule, End, FORMAT, Grant, Granted, Made, MadeManifest, Output, Place, RunResult, RunSpec, SecretGrant,
+    item_key, output_key, result_key,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,28 @@ pub struct Accepted {
     files: Vec<Stored>,
     /// Keys of chunk ids of items that are there already.
     items: BTreeMap<ItemId, KeyField>,
+}
+
+impl Accepted {
+    /// Begins the result of this attempt, with what is known of it before it began.
+    #[must_use]
+    pub fn result(&self, end: End, sentence: String, started_ms: u64, ended_ms: u64) -> RunResult {
+        RunResult {
+            format: FORMAT,
+            space: self.of.space,
+            run: self.of.run,
+            attempt: self.of.attempt,
+            spec: self.hash,
+            inputs: self.spec.inputs.iter().map(|input| input.granted.manifest).collect(),
+            made: Vec::new(),
+            streams: Vec::new(),
+            end,
+            exit_code: None,
+            started_ms,
+            ended_ms,
+            sentence,
+        }
+    }
 }
 
 /// Either the node refuses, which is final, or something went wrong that may be over at another time.
@@ -291,16 +313,11 @@ impl Session {
         Ok(())
     }
 
-    /// A box for one of a run's streams.
+    /// Signs a result as this node and seals it for those who can read the run.
     #[must_use]
-    pub fn seal_stream<T: minicbor::Encode<()>>(
-        key: &Key32,
-        of: Attempt,
-        stream: holdfast_protocol::run::Stream,
-        number: u64,
-        items: &Vec<T>,
-    ) -> Vec<u8> {
-        holdfast_protocol::run::seal_box(items, key, of, stream, number, &mut rng())
+    pub fn seal_result(&self, result: RunResult, run_key: &KeyField) -> Vec<u8> {
+        let signed = result.sign(self.keyring().current().sign_key());
+        signed.seal(&result_key(run_key.key()), &mut rng())
     }
 }
 

@@ -179,8 +179,12 @@ fn spec_of(state: &Space, new: &NewRun, run: RunId, node: &AuthorisedNode, outpu
                 version: version.id,
                 env: wanted
                     .env
-                    .clone()
-                    .map(|(variable, field)| SecretEnv { variable, field }),
+                    .iter()
+                    .map(|(variable, field)| SecretEnv {
+                        variable: variable.clone(),
+                        field: field.clone(),
+                    })
+                    .collect(),
             })
         })
         .collect::<Result<_>>()?;

@@ -87,8 +87,8 @@ pub struct MetricPoint {
     pub step: Option<i64>,
 }
 
-/// Where a box belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One attempt of a run: where a box belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// The space.
     pub space: SpaceId,
