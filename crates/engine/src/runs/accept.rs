@@ -313,6 +313,12 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a capsule opens with this node's keys at that place.
+    #[must_use]
+    pub fn opens(&self, capsule: &Capsule, place: Place) -> bool {
+        capsule.open(place, self.keyring().current().rsa()).is_ok()
+    }
+
     /// Signs a result as this node and seals it for those who can read the run.
     #[must_use]
     pub fn seal_result(&self, result: RunResult, run_key: &KeyField) -> Vec<u8> {
