@@ -89,6 +89,8 @@ pub struct Authority {
     members: BTreeMap<PrincipalId, Member>,
     former: BTreeMap<PrincipalId, Member>,
     pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
+    /// The newest bundle that each node was ever authorised with.
+    pub(super) node_bundles: BTreeMap<PrincipalId, Hash>,
     pub(super) runs: BTreeMap<RunId, OrderedRun>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
@@ -157,6 +159,7 @@ impl Authority {
             members: BTreeMap::from([(entry.author, creator)]),
             former: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            node_bundles: BTreeMap::new(),
             runs: BTreeMap::new(),
             rotation_due: false,
             packs: BTreeMap::new(),
@@ -573,6 +576,13 @@ impl Authority {
             .is_some_and(|pack| pack.added_seq <= seq && pack.dropped_seq.is_none_or(|dropped| dropped > seq))
     }
 
+    /// Whether a pack was dropped by an entry before `seq`; it never comes back.
+    #[must_use]
+    pub fn pack_dropped_before(&self, id: &PackId, seq: u64) -> bool {
+        let dropped = self.packs.get(id).and_then(|pack| pack.dropped_seq);
+        dropped.is_some_and(|dropped| dropped < seq)
+    }
+
     /// Bytes of all packs that hold content: what the quota counts.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
@@ -587,7 +597,7 @@ impl Authority {
 }
 
 /// Whether `bundle` comes after the bundle named `old` in its principal's chain.
-fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
+pub(super) fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
     let mut current = bundle;
     for _ in 0..limits::BUNDLE_CHAIN {
         match current.bundle.previous {

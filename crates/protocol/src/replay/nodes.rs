@@ -9,6 +9,7 @@ use crate::entry::{Entry, NodeScope, Op, Role};
 use crate::id::{Hash, PrincipalId, RunId};
 use crate::limits;
 use crate::refusal::Refusal;
+use crate::replay::authority::descends;
 use crate::replay::{Authority, BundleSource};
 
 /// A node that may do work for a space.
@@ -116,6 +117,13 @@ impl Authority {
                 if stated.bundle.kind != PrincipalKind::Node {
                     return Err(Refusal::NotANode);
                 }
+                // Once withdrawn or not: never back under keys that it had already given up.
+                if let Some(counted) = self.node_bundles.get(principal)
+                    && counted != bundle
+                    && !descends(bundles, counted, stated)
+                {
+                    return Err(Refusal::NotASuccessor);
+                }
                 if *until_ms <= entry.time_ms {
                     return Err(Refusal::NodeUntil);
                 }
@@ -146,6 +154,7 @@ impl Authority {
                     since_seq: entry.seq,
                     since_ms: entry.time_ms,
                 };
+                self.node_bundles.insert(*principal, *bundle);
                 self.nodes.insert(*principal, node);
             }
             Op::WithdrawNode { principal, epoch } => {
