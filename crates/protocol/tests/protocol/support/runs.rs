@@ -208,7 +208,8 @@ pub(crate) fn adopted(log: &Log, by: &'static Keys, spec: &RunSpec, result: &Sig
     let made = &result.result.made;
     let put = made.iter().zip(&spec.outputs);
     let put = put.map(|(made, output)| made_item(made, output.kind, &run_key(spec.run), by.principal()));
-    let packs: Vec<_> = made.iter().flat_map(|made| made.packs.clone()).collect();
+    let mut packs: Vec<_> = made.iter().flat_map(|made| made.packs.clone()).collect();
+    packs.dedup();
     log.adopt(by, spec.run, &packs, result, put.collect())
 }
 
@@ -241,6 +242,11 @@ impl Log {
         if !held || !self.encrypted() {
             return self.draft(by, Op::WithdrawNode { principal, epoch: None }, None);
         }
+        self.opener_for(by, principal)
+    }
+
+    /// A withdrawal that opens an epoch, whether it should or not.
+    pub(crate) fn opener_for(&self, by: &'static Keys, principal: PrincipalId) -> Draft {
         self.opener(by, Some(principal), |start| Op::WithdrawNode {
             principal,
             epoch: Some(start),
