@@ -1,6 +1,7 @@
 //! Who may do what: the part of replay that needs no key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::bundle::{PrincipalKind, VerifiedBundle};
 use crate::entry::{Core, EpochStart, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap};
@@ -91,7 +92,8 @@ pub struct Authority {
     pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
     /// The newest bundle that each node was ever authorised with.
     pub(super) node_bundles: BTreeMap<PrincipalId, Hash>,
-    pub(super) runs: BTreeMap<RunId, OrderedRun>,
+    /// Shared: a server copies this state for each entry, and few entries change what may be thousands of runs.
+    pub(super) runs: Arc<BTreeMap<RunId, OrderedRun>>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
     live_bytes: u64,
@@ -160,7 +162,7 @@ impl Authority {
             former: BTreeMap::new(),
             nodes: BTreeMap::new(),
             node_bundles: BTreeMap::new(),
-            runs: BTreeMap::new(),
+            runs: Arc::default(),
             rotation_due: false,
             packs: BTreeMap::new(),
             live_bytes: 0,
