@@ -1,6 +1,7 @@
 //! Who may do what: the part of replay that needs no key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::bundle::{PrincipalKind, VerifiedBundle};
 use crate::entry::{Core, EpochStart, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap};
@@ -89,7 +90,10 @@ pub struct Authority {
     members: BTreeMap<PrincipalId, Member>,
     former: BTreeMap<PrincipalId, Member>,
     pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
-    pub(super) runs: BTreeMap<RunId, OrderedRun>,
+    /// The newest bundle that each node was ever authorised with.
+    pub(super) node_bundles: BTreeMap<PrincipalId, Hash>,
+    /// Shared: a server copies this state for each entry, and few entries change what may be thousands of runs.
+    pub(super) runs: Arc<BTreeMap<RunId, OrderedRun>>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
     live_bytes: u64,
@@ -157,7 +161,8 @@ impl Authority {
             members: BTreeMap::from([(entry.author, creator)]),
             former: BTreeMap::new(),
             nodes: BTreeMap::new(),
-            runs: BTreeMap::new(),
+            node_bundles: BTreeMap::new(),
+            runs: Arc::default(),
             rotation_due: false,
             packs: BTreeMap::new(),
             live_bytes: 0,
@@ -573,6 +578,13 @@ impl Authority {
             .is_some_and(|pack| pack.added_seq <= seq && pack.dropped_seq.is_none_or(|dropped| dropped > seq))
     }
 
+    /// Whether a pack was dropped by an entry before `seq`; it never comes back.
+    #[must_use]
+    pub fn pack_dropped_before(&self, id: &PackId, seq: u64) -> bool {
+        let dropped = self.packs.get(id).and_then(|pack| pack.dropped_seq);
+        dropped.is_some_and(|dropped| dropped < seq)
+    }
+
     /// Bytes of all packs that hold content: what the quota counts.
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
@@ -587,7 +599,7 @@ impl Authority {
 }
 
 /// Whether `bundle` comes after the bundle named `old` in its principal's chain.
-fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
+pub(super) fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
     let mut current = bundle;
     for _ in 0..limits::BUNDLE_CHAIN {
         match current.bundle.previous {
