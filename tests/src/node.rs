@@ -47,7 +47,10 @@ impl Node {
         let mut node = Self::nobody(name);
         let invited = operator.run(&["node", "invite"]).ok();
         let token = invited["token"].as_str().expect("a token");
-        let words = operator.run(&["words"]).ok()["words"].as_str().expect("words").to_owned();
+        let words = operator.run(&["words"]).ok()["words"]
+            .as_str()
+            .expect("words")
+            .to_owned();
         let secret = node.secret_file();
         let args = [
             "node",
@@ -175,8 +178,16 @@ impl Node {
     pub fn start(&mut self, extra: &[&str]) {
         let secret = self.secret_file();
         let log = self.log_file();
-        let log = std::fs::File::options().create(true).append(true).open(log).expect("a log");
-        let args = [&["node", "start", "--secret-file", secret.to_str().expect("a path")], extra].concat();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log");
+        let args = [
+            &["node", "start", "--secret-file", secret.to_str().expect("a path")],
+            extra,
+        ]
+        .concat();
         let mut child = self.command(&args).stderr(log).spawn().expect("the binary starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("its standard output");

@@ -10,7 +10,7 @@ use holdfast_protocol::replay::{Authority, Outcome, Space};
 use crate::refusals::members::{CrowdBundles, crowd};
 use crate::refusals::runs::{ordered, ready};
 use crate::support::log::{Draft, Log, wrap};
-use crate::support::people::{ana, ben, big_node, carl, directory, node};
+use crate::support::people::{ana, ben, big_node, directory, node};
 use crate::support::runs::{LATER, UNTIL};
 use crate::support::story;
 use crate::support::things::rename;
@@ -214,13 +214,44 @@ fn the_run_of_somebody_who_was_removed_is_there_and_its_author_is_not() {
     log.push(&log.remove(ana().first(), ben().principal()));
     let run = &log.state.runs()[&spec.run];
     assert_eq!((run.author, run.outcome), (ben().principal(), Outcome::Open));
-    assert_eq!(log.state.role(run.author), None);
+    assert!(!log.state.stands_behind(run));
+    // Back again he orders again.
+    log.push(&log.add(ana().first(), ben().first(), Role::Contributor));
+    assert!(!log.state.stands_behind(&log.state.runs()[&spec.run]));
     log.push(&log.withdraw_run(ana().first(), spec.run));
+}
+
+#[test]
+fn an_order_stands_while_its_author_may_order() {
+    let (mut log, spec) = ordered();
+    let stands = |log: &Log| log.state.stands_behind(&log.state.runs()[&spec.run]);
+    assert!(stands(&log));
+    // Newer keys change nothing: the order was signed under those that counted.
+    log.push(&log.rewrap(ben().second()));
+    assert!(stands(&log));
+    log.push(&log.set_role(ana().first(), ben().principal(), Role::Reader));
+    assert!(!stands(&log));
+    log.push(&log.set_role(ana().first(), ben().principal(), Role::Owner));
+    assert!(stands(&log));
+}
+
+/// A copy shares the runs and parts from them with the first change.
+#[test]
+fn a_copy_of_a_state_does_not_see_later_runs() {
+    let (log, spec) = ordered();
+    let copy = log.state.clone();
+    let mut later = log.clone();
+    later.push(&log.withdraw_run(ana().first(), spec.run));
+    assert_eq!(copy.runs()[&spec.run].outcome, Outcome::Open);
     assert_eq!(
-        log.verdict(&log.add(ana().first(), carl().first(), Role::Reader).finish(), ana())
-            .err(),
-        None
+        later.state.runs()[&spec.run].outcome,
+        Outcome::Withdrawn(later.state.seq())
     );
+    // A refused entry leaves the state as it was.
+    let again = later.withdraw_run(ana().first(), spec.run).finish();
+    let mut state = later.state.clone();
+    assert_eq!(state.apply(&again, directory()), Err(Refusal::RunOver));
+    assert_eq!(state.runs(), later.state.runs());
 }
 
 /// A log of one op after another, as the server folds it.

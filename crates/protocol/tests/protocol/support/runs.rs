@@ -56,10 +56,10 @@ pub(crate) fn spec(space: SpaceId, node: &Keys, run: u8) -> RunSpec {
             name: "git".to_owned(),
             item: ItemId([3; 16]),
             version: VersionId([3; 16]),
-            env: Some(SecretEnv {
+            env: vec![SecretEnv {
                 variable: "GIT_TOKEN".to_owned(),
                 field: "token".to_owned(),
-            }),
+            }],
         }],
         outputs: vec![output("model", OutputKind::Model, run)],
         limits: Limits {
