@@ -152,7 +152,7 @@ impl Session {
             .get(&of.run)
             .filter(mine)
             .ok_or_else(|| refused("run-unknown", "No entry of the project orders this run from this node."))?;
-        if authority.role(ordered.author) < Some(Role::Contributor) {
+        if !authority.stands_behind(ordered) {
             return Err(refused(
                 "run-author",
                 "Whoever ordered this run may not do so any more.",
