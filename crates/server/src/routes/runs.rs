@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use holdfast_protocol::id::{RunId, SpaceId};
 use holdfast_protocol::wire::{ErrorBody, RefuseRun, RunResult, RunRow};
@@ -14,15 +14,21 @@ use crate::auth::{Node, Person};
 use crate::http::{Asked, Ids, Json, Raw};
 use crate::rules::Failure;
 
-/// Says of a result that the attempt was broken off.
-const AGAIN: HeaderName = HeaderName::from_static("holdfast-again");
-
 /// Where to go on reading.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Before {
     /// Number of an entry: only runs before it.
     before: Option<u64>,
+}
+
+/// Whether an attempt was broken off.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Again {
+    /// It was, and may be begun again.
+    #[serde(default)]
+    again: bool,
 }
 
 /// Keeps a run's capsule until the run's entry names it.
@@ -109,12 +115,12 @@ pub(crate) async fn refuse(
         .map(|()| StatusCode::NO_CONTENT)
 }
 
-/// Keeps an attempt's result, once. With `Holdfast-Again: 1` the attempt was broken off: the run is queued again while it has
+/// Keeps an attempt's result, once. With `?again=true` the attempt was broken off: the run is queued again while it has
 /// attempts left.
 #[utoipa::path(put, path = "/v1/spaces/{space}/runs/{run}/attempts/{attempt}/result", tag = "runs", security(("bearer" = [])),
     params(("space" = String, Path, description = "Hex id"), ("run" = String, Path, description = "Hex id"),
         ("attempt" = u32, Path, description = "Number from 1"),
-        ("holdfast-again" = Option<String>, Header, description = "`1`: broken off")),
+        ("again" = Option<bool>, Query, description = "Broken off")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
     (status = 204, description = "Kept, now or by an earlier, identical request"),
     (status = "4XX", description = "401, 403 people, 404, 409 there is one, or the attempt is over, 413, 422", body = ErrorBody),
@@ -124,16 +130,11 @@ pub(crate) async fn put_result(
     State(app): State<Arc<App>>,
     Node(caller): Node,
     Ids(of): Ids<(SpaceId, RunId, u32)>,
-    headers: HeaderMap,
+    Asked(broken_off): Asked<Again>,
     Raw(bytes): Raw,
 ) -> Result<StatusCode, Failure> {
-    let again = match headers.get(AGAIN) {
-        None => false,
-        Some(value) if value == "1" => true,
-        Some(_) => return Err(Failure::Refused("the header Holdfast-Again is 1 or absent")),
-    };
     app.rules
-        .put_result(caller, of, again, bytes.into())
+        .put_result(caller, of, broken_off.again, bytes.into())
         .await
         .map(|()| StatusCode::NO_CONTENT)
 }
