@@ -148,7 +148,12 @@ impl Node {
             let words = String::from_utf8_lossy(&words).replace('\0', " ");
             let theirs = match self.user {
                 Some(user) => path.metadata().is_ok_and(|metadata| metadata.uid() == user),
-                None => words.contains(&*self.folder().to_string_lossy()),
+                // What is inside has its folders from here.
+                None => {
+                    let folder = self.folder().to_string_lossy();
+                    let mounts = fs::read_to_string(path.join("mountinfo")).unwrap_or_default();
+                    words.contains(&*folder) || mounts.contains(&*folder)
+                }
             };
             if theirs && !words.contains("a-neighbour") {
                 found.push(words);
