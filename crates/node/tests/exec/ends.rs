@@ -184,8 +184,8 @@ fn a_node_that_is_killed_leaves_nothing_that_goes_on() {
     soon("its processes are there", || node.processes().len() >= 3);
     let left = node.folder().join("state/runs/run-1/in/raw");
     assert!(left.exists());
-    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
+    kill_process(Pid::from_child(&child.0), Signal::KILL).unwrap();
+    child.0.wait().unwrap();
     soon("its processes are gone", || node.processes().is_empty());
     assert!(left.exists(), "until the next start");
     let shown = node.run(&Trial::shell("", "exit 0"));

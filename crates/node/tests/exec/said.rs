@@ -99,7 +99,7 @@ fn secrets_are_in_no_argument_no_environment_and_on_no_disk() {
     let program = "import holdfast, time\nassert holdfast.secret('hub', 'key')\ntime.sleep(60)";
     let trial =
         Trial::python("[secrets.hub]\npurpose = \"p\"\n", program).with("secrets", json!({ "hub": { "key": value } }));
-    let (mut child, lines) = node.start(&trial);
+    let (child, lines) = node.start(&trial);
     assert!(lines.lines().map(Result::unwrap).any(|line| line.contains("started")));
     soon("the task is there", || {
         node.processes().iter().any(|words| words.starts_with("python3"))
@@ -130,8 +130,7 @@ fn secrets_are_in_no_argument_no_environment_and_on_no_disk() {
             }
         }
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(child);
     soon("all is gone", || node.processes().is_empty());
 }
 
