@@ -104,11 +104,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         },
         Verb::Run(verb) => return runs::run(common, verb).await,
         Verb::Workflow(verb) => return workflow::run(common, verb).await,
-        Verb::Agent(_)
-        | Verb::Serve(_)
-        | Verb::Doctor(_)
-        | Verb::Completions { .. }
-        | Verb::Man { .. } => {
+        Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());
         }
     };

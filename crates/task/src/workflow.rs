@@ -151,7 +151,11 @@ impl Workflow {
         })?;
         let mut file = Section::new(String::new(), table);
         if file.take("format") != Some(Toml::Integer(1)) {
-            return Err(Fault::new("format", "is missing or not known here", "Begin with format = 1."));
+            return Err(Fault::new(
+                "format",
+                "is missing or not known here",
+                "Begin with format = 1.",
+            ));
         }
         let title = file.need("name", "Prepare and train")?;
         let project = file.need("project", "Brain scans")?;
@@ -162,7 +166,11 @@ impl Workflow {
             steps.push(step(name, section)?);
         }
         if steps.is_empty() {
-            return Err(Fault::new("steps", "has none", "Add [steps.NAME] with a task and a node."));
+            return Err(Fault::new(
+                "steps",
+                "has none",
+                "Add [steps.NAME] with a task and a node.",
+            ));
         }
         let total = steps.iter().fold(0_usize, |sum, step| sum.saturating_add(step.runs()));
         if total > MOST_RUNS {
@@ -203,7 +211,8 @@ fn step(name: String, mut section: Section) -> Result<Step, Fault> {
     let mut inputs = BTreeMap::new();
     for (key, given, field) in texts(&mut section, "inputs")? {
         let source = source(&given).map_err(|what| {
-            let next = "Write \"NAME\" or \"NAME@VERSION\" of something in the project, or \"steps.STEP.outputs.NAME\".";
+            let next =
+                "Write \"NAME\" or \"NAME@VERSION\" of something in the project, or \"steps.STEP.outputs.NAME\".";
             Fault::new(field, format!("{} {what}", quoted(&given)), next)
         })?;
         inputs.insert(key, source);
@@ -266,7 +275,11 @@ fn values(section: &mut Section, key: &'static str) -> Result<Vec<(String, Toml,
         .into_iter()
         .map(|(given, value)| {
             let known = name(&given).map_err(|what| {
-                Fault::new(&field, format!("the name {} {what}", quoted(&given)), "Use the task's own name for it.")
+                Fault::new(
+                    &field,
+                    format!("the name {} {what}", quoted(&given)),
+                    "Use the task's own name for it.",
+                )
             })?;
             let field = format!("{field}.{known}");
             Ok((known, value, field))
@@ -290,7 +303,13 @@ fn text_of(value: &Toml, field: &str) -> Result<String, Fault> {
         Toml::Integer(number) => number.to_string(),
         Toml::Float(number) => format!("{number:?}"),
         Toml::Boolean(flag) => flag.to_string(),
-        _ => return Err(Fault::new(field, "is no text, number, true or false", "Write one value.")),
+        _ => {
+            return Err(Fault::new(
+                field,
+                "is no text, number, true or false",
+                "Write one value.",
+            ));
+        }
     };
     if text.chars().count() > LONGEST {
         return Err(Fault::new(field, "is longer than 4096 characters", "Shorten it."));
@@ -336,7 +355,9 @@ fn check_references(steps: &[Step]) -> Result<(), Fault> {
             }
         }
         for (input, source) in &step.inputs {
-            let Source::Output { step: from, run, .. } = source else { continue };
+            let Source::Output { step: from, run, .. } = source else {
+                continue;
+            };
             let field = format!("steps.{}.inputs.{input}", step.name);
             let Some(from) = steps.iter().find(|known| known.name == *from) else {
                 return missing(field, from);
@@ -362,7 +383,11 @@ fn in_order(mut left: Vec<Step>) -> Result<Vec<Step>, Fault> {
         let Some(ready) = ready else {
             let names: Vec<&str> = left.iter().map(|step| step.name.as_str()).collect();
             let what = format!("wait for each other: {}", names.join(", "));
-            return Err(Fault::new("steps", what, "Leave out one of the inputs or needs that close the circle."));
+            return Err(Fault::new(
+                "steps",
+                what,
+                "Leave out one of the inputs or needs that close the circle.",
+            ));
         };
         done.push(left.remove(ready));
     }
@@ -405,11 +430,17 @@ mod tests {
         let labels: Vec<&str> = jobs.iter().map(|job| job.label.as_str()).collect();
         assert_eq!(
             labels,
-            ["prepare", "train#1", "train#2", "train#3", "train#4", "train#5", "train#6", "compare"]
+            [
+                "prepare", "train#1", "train#2", "train#3", "train#4", "train#5", "train#6", "compare"
+            ]
         );
         let of = |number: usize| {
             let params = &jobs[number].params;
-            (params["rate"].as_str(), params["seed"].as_str(), params["epochs"].as_str())
+            (
+                params["rate"].as_str(),
+                params["seed"].as_str(),
+                params["epochs"].as_str(),
+            )
         };
         assert_eq!(of(1), ("0.1", "1", "10"));
         assert_eq!(of(3), ("0.1", "3", "10"));
@@ -432,18 +463,46 @@ mod tests {
         };
         for (from, to, said) in [
             ("format = 1", "format = 2", "format: is missing or not known here"),
-            ("steps.prepare.outputs", "steps.prepar.outputs", "steps.train.inputs.clean: names the step \"prepar\""),
-            ("[\"prepare\"]", "[\"nothing\"]", "steps.compare.needs: names the step \"nothing\""),
-            ("\"Scans@3\"", "\"steps.compare.outputs.x\"", "steps: wait for each other: compare, prepare, train"),
-            ("steps.train.1.", "steps.train.7.", "steps.compare.inputs.first: names a run that train does not have"),
-            ("steps.train.1.outputs", "steps.train.1.inputs", "steps.compare.inputs.first: "),
+            (
+                "steps.prepare.outputs",
+                "steps.prepar.outputs",
+                "steps.train.inputs.clean: names the step \"prepar\"",
+            ),
+            (
+                "[\"prepare\"]",
+                "[\"nothing\"]",
+                "steps.compare.needs: names the step \"nothing\"",
+            ),
+            (
+                "\"Scans@3\"",
+                "\"steps.compare.outputs.x\"",
+                "steps: wait for each other: compare, prepare, train",
+            ),
+            (
+                "steps.train.1.",
+                "steps.train.7.",
+                "steps.compare.inputs.first: names a run that train does not have",
+            ),
+            (
+                "steps.train.1.outputs",
+                "steps.train.1.inputs",
+                "steps.compare.inputs.first: ",
+            ),
             ("retry = 1", "retry = 10", "steps.train.retry: "),
             ("retry = 1", "retries = 1", "steps.train: \"retries\" has no place here"),
-            ("{ epochs = 10 }", "{ rate = 10 }", "steps.train.grid.rate: stands in params as well"),
+            (
+                "{ epochs = 10 }",
+                "{ rate = 10 }",
+                "steps.train.grid.rate: stands in params as well",
+            ),
             ("[1, 2, 3]", "[]", "steps.train.grid.seed: is empty"),
             ("[1, 2, 3]", "7", "steps.train.grid.seed: is no list"),
             ("node = \"cpu-box\"", "node = \"a\"\nnodes = [\"b\"]", "steps."),
-            ("[\"gpu-1\", \"gpu-2\"]", "[]", "steps.train.node: must name where it runs"),
+            (
+                "[\"gpu-1\", \"gpu-2\"]",
+                "[]",
+                "steps.train.node: must name where it runs",
+            ),
             ("name = \"Prepare and train\"", "", "name: is missing"),
             ("format = 1", "format = ", "the workflow: line 2 is not TOML"),
         ] {
@@ -454,10 +513,11 @@ mod tests {
 
     #[test]
     fn hostile_files_are_bounded() {
-        let many: String = (0..40).map(|n| format!("p{n} = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n")).collect();
-        let grid = GOOD.replace("grid = { rate = [0.1, 0.01], seed = [1, 2, 3] }\n", "")
-            + "\n[steps.train.grid]\n"
-            + &many;
+        let many: String = (0..40)
+            .map(|n| format!("p{n} = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"))
+            .collect();
+        let grid =
+            GOOD.replace("grid = { rate = [0.1, 0.01], seed = [1, 2, 3] }\n", "") + "\n[steps.train.grid]\n" + &many;
         let fault = Workflow::parse(&grid).expect_err("too many");
         assert_eq!(fault.field, "steps", "{fault}");
         assert!(Workflow::parse(&" ".repeat(LARGEST_WORKFLOW + 1)).is_err());

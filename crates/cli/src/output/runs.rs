@@ -33,7 +33,11 @@ pub(crate) fn nodes(views: Vec<NodeView>) -> String {
             .projects
             .iter()
             .map(|project| {
-                let scope = if project.scope == "project" { ", the whole project" } else { "" };
+                let scope = if project.scope == "project" {
+                    ", the whole project"
+                } else {
+                    ""
+                };
                 let time = if project.over { "over since" } else { "until" };
                 format!("{}{scope} ({time} {})", project.name, minute(project.until_ms))
             })
@@ -138,7 +142,10 @@ pub(crate) fn run(view: RunDetail) -> String {
         ("node", run.node),
         ("state", state(&run.state).to_owned()),
         ("it says", run.sentence),
-        ("exit code", run.exit_code.map(|code| code.to_string()).unwrap_or_default()),
+        (
+            "exit code",
+            run.exit_code.map(|code| code.to_string()).unwrap_or_default(),
+        ),
         ("attempt", format!("{} of at most {}", run.attempt, run.attempts)),
         ("ordered", format!("{} by {}", minute(run.ordered_ms), run.ordered_by)),
         ("started", run.started.map(minute).unwrap_or_default()),
@@ -279,7 +286,12 @@ pub(crate) fn workflow_news(before: Option<&WorkflowView>, now: &WorkflowView) -
         .map(|step| {
             let run = step.run.as_deref().map(short).unwrap_or_default();
             let node = step.node.as_deref().unwrap_or_default();
-            format!("{}: {} (run {run} on {})", clean(&step.step), state(&step.state), clean(node))
+            format!(
+                "{}: {} (run {run} on {})",
+                clean(&step.step),
+                state(&step.state),
+                clean(node)
+            )
         })
         .collect()
 }
@@ -387,7 +399,9 @@ impl Lossy {
         let keep = self.unfinished();
         let whole: Vec<u8> = self.left.drain(..self.left.len() - keep).collect();
         // Programs go back to the start of a line to draw a bar: here it is a line of its own.
-        let text = String::from_utf8_lossy(&whole).replace("\r\n", "\n").replace('\r', "\n");
+        let text = String::from_utf8_lossy(&whole)
+            .replace("\r\n", "\n")
+            .replace('\r', "\n");
         clean_lines(&text)
     }
 
@@ -440,9 +454,18 @@ mod tests {
             steps,
             passed_over: Vec::new(),
         };
-        let before = view(vec![step("a", "running", Some("aaaaaaaaaa")), step("b", "waiting", None)]);
-        let now = view(vec![step("a", "succeeded", Some("aaaaaaaaaa")), step("b", "waiting", None)]);
-        assert_eq!(workflow_news(Some(&before), &now), ["a: succeeded (run aaaaaaaa on gpu)"]);
+        let before = view(vec![
+            step("a", "running", Some("aaaaaaaaaa")),
+            step("b", "waiting", None),
+        ]);
+        let now = view(vec![
+            step("a", "succeeded", Some("aaaaaaaaaa")),
+            step("b", "waiting", None),
+        ]);
+        assert_eq!(
+            workflow_news(Some(&before), &now),
+            ["a: succeeded (run aaaaaaaa on gpu)"]
+        );
         assert_eq!(workflow_news(Some(&now), &now), Vec::<String>::new());
         assert_eq!(workflow_news(None, &before).len(), 1);
     }

@@ -98,10 +98,25 @@ mod tests {
 
     #[test]
     fn spans_have_units() {
-        for (text, ms) in [("90s", 90_000), ("30min", 1_800_000), ("12h", 43_200_000), ("1d12h", 129_600_000)] {
+        for (text, ms) in [
+            ("90s", 90_000),
+            ("30min", 1_800_000),
+            ("12h", 43_200_000),
+            ("1d12h", 129_600_000),
+        ] {
             assert_eq!(parse_span(text), Ok(ms), "{text}");
         }
-        for text in ["", "12", "h", "0h", "-1h", "1w", "1h30", "99999999999999999999d", "999999999999999d"] {
+        for text in [
+            "",
+            "12",
+            "h",
+            "0h",
+            "-1h",
+            "1w",
+            "1h30",
+            "99999999999999999999d",
+            "999999999999999d",
+        ] {
             assert!(parse_span(text).is_err(), "{text}");
         }
         assert!(parse_until("2020-01-01").is_err());

@@ -6,6 +6,7 @@ use holdfast_commands::view::{IdView, LogPieceView, RunDetail, RunLogView};
 use holdfast_commands::{Command, Outcome, RunOrder};
 use holdfast_engine::Error;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Answer;
 use super::job::{Door, Job};
@@ -71,7 +72,7 @@ async fn start(common: &Common, args: RunStart) -> Answer {
         return super::job::run(common, Job::new(command, tell(output::run_started))).await;
     }
     let door = Door::open(common).await?;
-    let started: IdView = view(door.ask(command).await?)?;
+    let started: IdView = view(door.ask(command).await?.value)?;
     message(output::run_started(started.clone()).trim_end());
     follow_run(&door, common, started.id, None, true).await
 }
@@ -93,11 +94,7 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
             from,
             wait_ms: if follow { WAIT_MS } else { 0 },
         };
-        let mut outcome = door.ask(command).await?;
-        let mut more: RunLogView = view(Outcome {
-            value: outcome.value.take(),
-            ..outcome
-        })?;
+        let mut more: RunLogView = view(door.ask(command).await?.value)?;
         if more.attempt != 0 {
             // The one that counts may become another one: this one is read to its end.
             which = Some(more.attempt);
@@ -142,18 +139,17 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
 /// The run when nothing more comes of it, or another attempt has begun: its log is over, its result may take a moment.
 async fn ended(door: &Door, run: &str) -> Result<RunDetail> {
     for _ in 0..15 {
-        let detail: RunDetail = view(door.ask(Command::RunShow { run: run.to_owned() }).await?)?;
+        let detail: RunDetail = view(door.ask(Command::RunShow { run: run.to_owned() }).await?.value)?;
         if detail.run.over || detail.run.state == "queued" {
             return Ok(detail);
         }
         tokio::time::sleep(LOOK).await;
     }
-    view(door.ask(Command::RunShow { run: run.to_owned() }).await?)
+    view(door.ask(Command::RunShow { run: run.to_owned() }).await?.value)
 }
 
-pub(super) fn view<T: DeserializeOwned>(outcome: Outcome) -> Result<T> {
-    serde_json::from_value(outcome.value)
-        .map_err(|error| Error::Internal(format!("the answer makes no sense: {error}")).into())
+pub(super) fn view<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::Internal(format!("the answer makes no sense: {error}")).into())
 }
 
 #[cfg(test)]
@@ -202,6 +198,9 @@ mod tests {
     #[test]
     fn nothing_is_given_twice() {
         let failure = typed(&["P/T", "--node", "n", "--param", "a=1", "--param", "a=2"]).err();
-        assert_eq!(failure.map(|failure| failure.code().to_owned()).as_deref(), Some("usage"));
+        assert_eq!(
+            failure.map(|failure| failure.code().to_owned()).as_deref(),
+            Some("usage")
+        );
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use holdfast_commands::Command;
 use holdfast_commands::view::WorkflowView;
-use holdfast_commands::{Command, Outcome};
 use holdfast_engine::Error;
 
 use super::Answer;
@@ -52,10 +52,7 @@ async fn drive(common: &Common, file: &Path, resume: Option<String>) -> Answer {
             }
             answer => answer?,
         };
-        let now: WorkflowView = view(Outcome {
-            value: outcome.value.clone(),
-            ..outcome
-        })?;
+        let now: WorkflowView = view(outcome.value.clone())?;
         if before.is_none() {
             message(&output::workflow_begun(&now, file));
         }

@@ -110,7 +110,12 @@ async fn list(session: &Session) -> Result<Outcome> {
     done(&nodes)
 }
 
-async fn node_view(session: &Session, views: &[&View], principal: PrincipalId, row: Option<&NodeRow>) -> Result<NodeView> {
+async fn node_view(
+    session: &Session,
+    views: &[&View],
+    principal: PrincipalId,
+    row: Option<&NodeRow>,
+) -> Result<NodeView> {
     // What this device knows, else what the server shows: its words are those to compare.
     let person = match session.known_person(principal).await? {
         None if row.is_some() => match session.node(&principal.to_string()).await {
@@ -153,9 +158,7 @@ async fn node_view(session: &Session, views: &[&View], principal: PrincipalId, r
 async fn withdraw(session: &Session, project: &str, node: &str) -> Result<Outcome> {
     let view = find_project(session, project, false).await?;
     let principal = authorised_node(session, &view, node).await?;
-    let withdrawn = session
-        .withdraw_node(view.space.authority().space(), principal)
-        .await?;
+    let withdrawn = session.withdraw_node(view.space.authority().space(), principal).await?;
     let (could_open, change_secrets) = match withdrawn.scope {
         NodeScope::Project => {
             let items = withdrawn.could_open.items.into_iter();

@@ -13,9 +13,9 @@ use holdfast_protocol::id::{RunId, SpaceId};
 use holdfast_protocol::replay::{Outcome as OfRun, Space};
 use tokio_util::sync::CancellationToken;
 
+use super::find_project;
 use super::item::skipped;
 use super::nodes::is_in;
-use super::find_project;
 use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::view::{DoneView, Ending, Outcome, RunFilesView, RunView};
@@ -67,7 +67,9 @@ pub(super) async fn run(
             }
             if place.status.is_over() {
                 let word = state_word(&place.status);
-                return Err(Error::Conflict(format!("There is nothing to stop: the run is over ({word}).")));
+                return Err(Error::Conflict(format!(
+                    "There is nothing to stop: the run is over ({word})."
+                )));
             }
             session.withdraw_run(place.space(), place.status.ordered.run).await?;
             done(&DoneView::YES)
@@ -158,10 +160,10 @@ async fn find_run(session: &Session, name: &str) -> Result<(View, RunId)> {
 pub(super) fn prefix(text: &str) -> Result<String> {
     let text = text.to_ascii_lowercase();
     if text.len() < SHORTEST || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(
-            Error::Invalid(format!("\"{text}\" is no id: it takes the first {SHORTEST} characters or more."))
-                .advise("`holdfast run list PROJECT` lists runs with their ids."),
-        );
+        return Err(Error::Invalid(format!(
+            "\"{text}\" is no id: it takes the first {SHORTEST} characters or more."
+        ))
+        .advise("`holdfast run list PROJECT` lists runs with their ids."));
     }
     Ok(text)
 }
@@ -190,8 +192,10 @@ async fn artifacts(
     let detail = show::detail(session, place).await?;
     if !detail.run.over {
         return Err(
-            Error::Missing("The run has not ended yet, so there is nothing that it made.".into())
-                .advise(format!("Watch it: holdfast run logs {} --follow", place.status.ordered.run)),
+            Error::Missing("The run has not ended yet, so there is nothing that it made.".into()).advise(format!(
+                "Watch it: holdfast run logs {} --follow",
+                place.status.ordered.run
+            )),
         );
     }
     let mut view = RunFilesView {
@@ -263,7 +267,10 @@ mod tests {
         }
         let id = |byte| RunId([byte; 16]);
         assert_eq!(only_one(vec![((), id(1))], "run", "x").ok(), Some(((), id(1))));
-        assert_eq!(only_one(Vec::<((), RunId)>::new(), "run", "x").unwrap_err().code(), "not-found");
+        assert_eq!(
+            only_one(Vec::<((), RunId)>::new(), "run", "x").unwrap_err().code(),
+            "not-found"
+        );
         let two = only_one(vec![((), id(1)), ((), id(2))], "run", "x").unwrap_err();
         assert!(two.to_string().contains(&id(2).to_string()));
     }

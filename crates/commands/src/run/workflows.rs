@@ -86,7 +86,9 @@ fn tries<'a>(statuses: &'a [RunStatus], workflow: RunId, passed_over: &BTreeSet<
 }
 
 fn succeeded(status: &RunStatus) -> bool {
-    status.adopted().is_some_and(|adopted| adopted.result.end == End::Succeeded)
+    status
+        .adopted()
+        .is_some_and(|adopted| adopted.result.end == End::Succeeded)
 }
 
 /// How a step stands.
@@ -274,7 +276,10 @@ async fn show(
             sentence: status
                 .and_then(|status| {
                     let refused = status.row.as_ref().and_then(|row| row.refused.clone());
-                    status.adopted().map(|adopted| adopted.result.sentence.clone()).or(refused)
+                    status
+                        .adopted()
+                        .map(|adopted| adopted.result.sentence.clone())
+                        .or(refused)
                 })
                 .unwrap_or_default(),
             step: label,
@@ -343,7 +348,9 @@ impl<'s> Tasks<'s> {
             let task = read_task(self.session, self.view, item, version, self.cancel).await?;
             self.read.insert(name.to_owned(), (item.id, version.id, task));
         }
-        self.read.get(name).ok_or_else(|| Error::Internal("a task that was read".into()))
+        self.read
+            .get(name)
+            .ok_or_else(|| Error::Internal("a task that was read".into()))
     }
 
     /// Everything that is there before the first run begins: tasks, nodes, items, parameters, secrets, and which outputs will be made.
@@ -357,9 +364,8 @@ impl<'s> Tasks<'s> {
             for (input, source) in &step.inputs {
                 match source {
                     Source::Item(name) => {
-                        item_version(&self.view.space, None, name).map_err(|error| {
-                            of_step(step, order_about(input, error))
-                        })?;
+                        item_version(&self.view.space, None, name)
+                            .map_err(|error| of_step(step, order_about(input, error)))?;
                     }
                     Source::Output { step: from, output, .. } => {
                         let from = workflow.step(from).ok_or_else(|| Error::Internal("a step".into()))?;
@@ -373,7 +379,12 @@ impl<'s> Tasks<'s> {
                     }
                 }
             }
-            let task = self.task(&step.task).await.map_err(|error| of_step(step, error))?.2.clone();
+            let task = self
+                .task(&step.task)
+                .await
+                .map_err(|error| of_step(step, error))?
+                .2
+                .clone();
             let named: BTreeSet<String> = step
                 .inputs
                 .iter()
@@ -387,7 +398,10 @@ impl<'s> Tasks<'s> {
                 return Err(of_step(step, Error::Invalid(format!("inputs.{name}: is missing"))));
             }
             if let Some(name) = named.iter().find(|name| !task.inputs.contains_key(*name)) {
-                return Err(of_step(step, Error::Invalid(format!("the task has no input \"{name}\""))));
+                return Err(of_step(
+                    step,
+                    Error::Invalid(format!("the task has no input \"{name}\"")),
+                ));
             }
             for job in step.jobs() {
                 let checked = task.check(&job.params);
@@ -429,8 +443,9 @@ impl<'s> Tasks<'s> {
                     let spread = run.is_none() && !from.grid.is_empty();
                     let jobs = from.jobs().into_iter();
                     for made_by in jobs.filter(|made_by| run.is_none_or(|run| run == made_by.number)) {
-                        let made = made(known, &made_by.label, output)
-                            .ok_or_else(|| of_step(step, Error::Missing(format!("{} made no {output}.", made_by.label))))?;
+                        let made = made(known, &made_by.label, output).ok_or_else(|| {
+                            of_step(step, Error::Missing(format!("{} made no {output}.", made_by.label)))
+                        })?;
                         let name = if spread {
                             format!("{name}-{}", made_by.number)
                         } else {
@@ -473,11 +488,7 @@ fn made(known: &Tries<'_>, label: &str, output: &str) -> Option<(ItemId, Version
     Some((made.item, made.version))
 }
 
-fn item_version(
-    space: &Space,
-    kind: Option<holdfast_task::InputKind>,
-    name: &str,
-) -> Result<(ItemId, VersionId)> {
+fn item_version(space: &Space, kind: Option<holdfast_task::InputKind>, name: &str) -> Result<(ItemId, VersionId)> {
     let (item, version) = versioned(name);
     // A name may end like a version.
     let (item, version) = match order_input(space, kind, name) {

@@ -38,7 +38,10 @@ pub(super) async fn more(
     let mut status = session.run(&view.space, run).await?;
     let attempt = attempt.unwrap_or_else(|| status.attempt());
     if attempt > status.ordered.attempts {
-        return Err(Error::Invalid(format!("This run has at most {} attempts.", status.ordered.attempts)));
+        return Err(Error::Invalid(format!(
+            "This run has at most {} attempts.",
+            status.ordered.attempts
+        )));
     }
     if attempt == 0 {
         return waiting(app, session, Place { view, status }, wait_ms).await;
@@ -62,7 +65,11 @@ pub(super) async fn more(
                 break;
             }
             // What was asked for is waited for only while there is nothing to give.
-            let patience = if pieces.is_empty() && reading.read >= from { wait } else { 0 };
+            let patience = if pieces.is_empty() && reading.read >= from {
+                wait
+            } else {
+                0
+            };
             let more = session.more_log(&mut reading.watched, patience).await?;
             if more.is_empty() {
                 break;
@@ -152,6 +159,9 @@ mod tests {
         let plain = piece(line("é\u{1b}[31m".as_bytes()));
         assert_eq!((plain.text.as_str(), plain.bytes), ("é\u{1b}[31m", None));
         let broken = piece(line(b"a\xff"));
-        assert_eq!((broken.text.as_str(), broken.bytes), ("a\u{fffd}", Some(B64(b"a\xff".to_vec()))));
+        assert_eq!(
+            (broken.text.as_str(), broken.bytes),
+            ("a\u{fffd}", Some(B64(b"a\xff".to_vec())))
+        );
     }
 }

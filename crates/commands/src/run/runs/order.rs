@@ -81,10 +81,10 @@ async fn same_project(session: &Session, view: &View, named: &str, other: &str) 
     if found.space.authority().space() == view.space.authority().space() {
         return Ok(());
     }
-    Err(
-        Error::Invalid(format!("\"{other}\" is another project than the task's, and a run reads from its own"))
-            .advise("Upload what it needs into the task's project."),
-    )
+    Err(Error::Invalid(format!(
+        "\"{other}\" is another project than the task's, and a run reads from its own"
+    ))
+    .advise("Upload what it needs into the task's project."))
 }
 
 /// What a task says of itself.
@@ -103,12 +103,20 @@ pub(crate) async fn read_task(
     // A task is uploaded as its folder, or as what is in it.
     let at_top = find_record(&records, FILE_NAME);
     let record = at_top.map_err(|_| {
-        Error::Missing(format!("The task \"{}\" has no {FILE_NAME} at the top of its files.", item.name)).advise(
-            format!("Write one, and upload the folder's contents again: `holdfast task upload PROJECT DIR/* --name \"{}\"`.", item.name),
-        )
+        Error::Missing(format!(
+            "The task \"{}\" has no {FILE_NAME} at the top of its files.",
+            item.name
+        ))
+        .advise(format!(
+            "Write one, and upload the folder's contents again: `holdfast task upload PROJECT DIR/* --name \"{}\"`.",
+            item.name
+        ))
     })?;
     if record.size > LARGEST as u64 {
-        return Err(Error::Invalid(format!("{FILE_NAME} of \"{}\" is larger than 64 KiB.", item.name)));
+        return Err(Error::Invalid(format!(
+            "{FILE_NAME} of \"{}\" is larger than 64 KiB.",
+            item.name
+        )));
     }
     let length = usize::try_from(record.size).unwrap_or(LARGEST);
     let mut file = session.stored_file(space, item, version, record.clone(), BUDGET, cancel)?;
@@ -126,7 +134,11 @@ pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Res
     check_inputs(space, task, &order, &mut wrong);
     let secrets = secrets(space, task, &order, &mut wrong);
     if order.attempts == 0 || order.attempts > MOST_ATTEMPTS {
-        wrong.push(fault("attempts", "is no number from 1 to 10", "Give one with --attempts 3."));
+        wrong.push(fault(
+            "attempts",
+            "is no number from 1 to 10",
+            "Give one with --attempts 3.",
+        ));
     }
     let seconds = order.seconds.unwrap_or(task.limits.time.as_secs());
     if seconds == 0 || seconds > CEILINGS.time.as_secs() {
@@ -135,8 +147,10 @@ pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Res
     let node = space.authority().nodes().get(&order.node);
     let until_ms = node.map_or(0, |node| node.until_ms);
     if until_ms <= now_ms {
-        return Err(Error::NotAllowed("the time for which this node is authorised is over".into())
-            .advise("An owner authorises it anew: holdfast node authorise PROJECT NODE --until 7d"));
+        return Err(
+            Error::NotAllowed("the time for which this node is authorised is over".into())
+                .advise("An owner authorises it anew: holdfast node authorise PROJECT NODE --until 7d"),
+        );
     }
     let (Ok(values), true) = (values, wrong.is_empty()) else {
         return Err(faults("This does not fit the task", &wrong));
@@ -216,14 +230,22 @@ fn secrets(space: &Space, task: &Task, order: &Order, wrong: &mut Vec<Fault>) ->
         let Some(given) = order.secrets.get(name) else {
             if !wanted.optional {
                 let purpose = format!("is missing; it is for: {}", wanted.purpose.escape_debug());
-                wrong.push(fault(&field, &purpose, &format!("Give one with --secret {name}=SECRET.")));
+                wrong.push(fault(
+                    &field,
+                    &purpose,
+                    &format!("Give one with --secret {name}=SECRET."),
+                ));
             }
             continue;
         };
         let item = match find_item(space, &[ItemKind::Secret], given, false) {
             Ok(item) => item,
             Err(error) => {
-                wrong.push(fault(&field, &error.to_string(), "`holdfast secret list --in PROJECT` lists them."));
+                wrong.push(fault(
+                    &field,
+                    &error.to_string(),
+                    "`holdfast secret list --in PROJECT` lists them.",
+                ));
                 continue;
             }
         };

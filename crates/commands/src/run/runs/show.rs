@@ -57,10 +57,17 @@ pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatu
         over: status.is_over(),
         ordered_by: handle_of(session, ordered.author).await?,
         ordered_ms: ordered.time_ms,
-        started: result.map(|result| result.started_ms).or(row.and_then(|row| row.started_ms)),
-        ended: result.map(|result| result.ended_ms).or(row.and_then(|row| row.ended_ms)),
+        started: result
+            .map(|result| result.started_ms)
+            .or(row.and_then(|row| row.started_ms)),
+        ended: result
+            .map(|result| result.ended_ms)
+            .or(row.and_then(|row| row.ended_ms)),
         exit_code: result.and_then(|result| result.exit_code),
-        sentence: result.map(|result| result.sentence.clone()).or(refused).unwrap_or_default(),
+        sentence: result
+            .map(|result| result.sentence.clone())
+            .or(refused)
+            .unwrap_or_default(),
         attempt: status.attempt(),
         attempts: ordered.attempts,
         workflow: workflow.map(|part| part.workflow.to_string()),
