@@ -51,8 +51,8 @@ pub enum Refusal {
     /// Changing or removing somebody who is not in.
     #[error("this person is not a member")]
     MemberUnknown,
-    /// More members than a space may have.
-    #[error("the space has as many members as it can")]
+    /// More members or nodes than a space may have.
+    #[error("the space has as many members or nodes as it can")]
     TooManyMembers,
     /// The fingerprint in the entry is not that of the bundle in it.
     #[error("the fingerprint does not fit the keys in the entry")]
@@ -66,7 +66,8 @@ pub enum Refusal {
     /// A node as a member: nodes get grants that end, never a membership.
     #[error("only people are members")]
     NotAPerson,
-    /// A rewrap, or the return of a former member, under a bundle that does not descend from the one that counts or counted.
+    /// A rewrap, or the return of a former member or a node, under a bundle that does not descend from the one that counts or
+    /// counted.
     #[error("the new keys do not descend from the ones that count")]
     NotASuccessor,
     /// Anybody but the owner in a vault, or a change of members there.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeviceId, Hash, InvitationId, Locator, PackId, PrincipalId, RunId, SpaceId};
+use crate::id::{DeviceId, Hash, InvitationId, Locator, PackId, PrincipalId, SpaceId};
 
 /// Bytes as unpadded base64url text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -40,6 +40,13 @@ macro_rules! messages {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )*};
 }
+
+mod nodes;
+
+pub use nodes::{
+    AskLease, Boxes, EnrolNode, Heard, Heartbeat, Lease, Leased, NodeCard, NodeRow, NodeToken, RUN_STATES, RefuseRun,
+    RunAttempt, RunEvent, RunResult, RunRow, RunState,
+};
 
 messages! {
     /// `GET /v1/server`
@@ -298,167 +305,6 @@ messages! {
     }
 }
 
-/// Where the server has a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum RunState {
-    /// Waits for its node.
-    Queued,
-    /// Leased.
-    Running,
-    /// A result is here, not yet adopted.
-    Ended,
-    /// A member's client took it over.
-    Adopted,
-    /// The node said why; final.
-    Refused,
-    /// The lease of the last attempt ran out, or it was broken off.
-    Lost,
-    /// Withdrawn before it ended.
-    Withdrawn,
-    /// Its time passed before it began.
-    Expired,
-}
-
-messages! {
-    /// A token with which one node can enrol.
-    struct NodeToken {
-        /// The token; good once.
-        token: String,
-        /// When it ends, milliseconds since 1970-01-01 UTC.
-        expires_ms: u64,
-    }
-    /// `POST /v1/nodes`
-    struct EnrolNode {
-        /// The token.
-        token: String,
-        /// The node's first signed bundle.
-        bundle: B64,
-    }
-    /// A node, as the server lists it.
-    struct NodeRow {
-        /// Which.
-        principal: PrincipalId,
-        /// Its name.
-        handle: String,
-        /// When it was enrolled, milliseconds since 1970-01-01 UTC.
-        enrolled_ms: u64,
-        /// When it was last heard of.
-        seen_ms: Option<u64>,
-        /// Whether the caller enrolled it.
-        mine: bool,
-        /// What it says about its computer, signed.
-        card: Option<B64>,
-    }
-    /// `PUT /v1/node/card`
-    struct NodeCard {
-        /// At most 4,096 bytes.
-        card: B64,
-    }
-    /// `POST /v1/node/lease`
-    struct AskLease {
-        /// How long to wait for one, in milliseconds, at most 25,000.
-        wait_ms: u64,
-    }
-    /// The answer to [`AskLease`].
-    struct Leased {
-        /// A run to do, if there is one.
-        lease: Option<Lease>,
-    }
-    /// A run that a node may do now.
-    struct Lease {
-        /// The space.
-        space: SpaceId,
-        /// The run.
-        run: RunId,
-        /// Which attempt, from 1.
-        attempt: u32,
-        /// Number of the run's entry.
-        seq: u64,
-        /// When the lease ends without a heartbeat, milliseconds since 1970-01-01 UTC.
-        until_ms: u64,
-    }
-    /// `POST /v1/node/heartbeat`
-    struct Heartbeat {
-        /// What the node works on.
-        runs: Vec<RunAttempt>,
-    }
-    /// One attempt of a run.
-    struct RunAttempt {
-        /// The space.
-        space: SpaceId,
-        /// The run.
-        run: RunId,
-        /// Which attempt, from 1.
-        attempt: u32,
-    }
-    /// The answer to [`Heartbeat`].
-    struct Heard {
-        /// When the leases end without another heartbeat, milliseconds since 1970-01-01 UTC.
-        until_ms: u64,
-        /// Withdrawn, no longer leased, or unknown.
-        stop: Vec<RunAttempt>,
-    }
-    /// How a run stands.
-    struct RunRow {
-        /// The run.
-        run: RunId,
-        /// Number of its entry.
-        seq: u64,
-        /// The node.
-        node: PrincipalId,
-        /// Where it is.
-        state: RunState,
-        /// The newest attempt; 0 before the first.
-        attempt: u32,
-        /// When it was queued, milliseconds since 1970-01-01 UTC by the server's clock.
-        queued_ms: u64,
-        /// When the newest attempt was leased.
-        started_ms: Option<u64>,
-        /// When it ended.
-        ended_ms: Option<u64>,
-        /// Why the node refused it: a code.
-        refused: Option<String>,
-        /// Boxes of the log, of the newest attempt.
-        log: u64,
-        /// Boxes of metrics, of the newest attempt.
-        metrics: u64,
-    }
-    /// `POST /v1/spaces/{space}/runs/{run}/refuse`
-    struct RefuseRun {
-        /// Which attempt.
-        attempt: u32,
-        /// Why: a code of at most 64 bytes.
-        code: String,
-    }
-    /// Boxes of a stream.
-    struct Boxes {
-        /// In order.
-        boxes: Vec<B64>,
-        /// Number of the box after them.
-        next: u64,
-        /// Whether no more will come.
-        ended: bool,
-    }
-    /// A run's sealed result.
-    struct RunResult {
-        /// Of which attempt.
-        attempt: u32,
-        /// The box.
-        sealed: B64,
-    }
-    /// Data of `event: run`: something about a run is new.
-    struct RunEvent {
-        /// The space.
-        space: SpaceId,
-        /// The run.
-        run: RunId,
-        /// Where it is.
-        state: RunState,
-    }
-}
-
 /// Codes of [`ErrorBody`] that clients act upon.
 pub mod code {
     /// No or no longer valid token (401).
@@ -483,6 +329,8 @@ pub mod code {
     pub const QUOTA: &str = "quota";
     /// The server's disk is full (507).
     pub const DISK_FULL: &str = "disk-full";
+    /// The entry of a run names a capsule that is not here (422).
+    pub const CAPSULE_MISSING: &str = "capsule-missing";
     /// A fault of the server (500).
     pub const INTERNAL: &str = "internal";
 }

@@ -152,7 +152,7 @@ impl Session {
             .get(&of.run)
             .filter(mine)
             .ok_or_else(|| refused("run-unknown", "No entry of the project orders this run from this node."))?;
-        if authority.role(ordered.author) < Some(Role::Contributor) {
+        if !authority.stands_behind(ordered) {
             return Err(refused(
                 "run-author",
                 "Whoever ordered this run may not do so any more.",
@@ -311,6 +311,12 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Whether a capsule opens with this node's keys at that place.
+    #[must_use]
+    pub fn opens(&self, capsule: &Capsule, place: Place) -> bool {
+        capsule.open(place, self.keyring().current().rsa()).is_ok()
     }
 
     /// Signs a result as this node and seals it for those who can read the run.

@@ -64,8 +64,11 @@ impl Session {
             if !result_fits(&signed.result, &run.spec, now, state.authority()) {
                 return Err(forged());
             }
-            let put = self.items_with(state, run, &signed.result.made)?;
-            let added = signed.result.made.iter().flat_map(|made| made.packs.clone()).collect();
+            // What was purged meanwhile, or taken, is left out, and its packs go by themselves.
+            let has_place = |made: &&Made| state.contents().has_place(made, &run.spec, state.authority());
+            let placed: Vec<&Made> = signed.result.made.iter().filter(has_place).collect();
+            let put = self.items_with(state, run, &placed);
+            let added = placed.iter().flat_map(|made| made.packs.clone()).collect();
             Ok(Draft {
                 op: Op::Adopt {
                     run: ordered.run,
@@ -83,9 +86,12 @@ impl Session {
     }
 
     /// The items that the outputs go into, each with its new version.
-    fn items_with(&self, state: &Space, run: &Run, made: &[Made]) -> Result<Vec<Item>> {
+    fn items_with(&self, state: &Space, run: &Run, placed: &[&Made]) -> Vec<Item> {
         let mut items: Vec<Item> = Vec::new();
-        for (made, output) in made.iter().zip(&run.spec.outputs) {
+        for made in placed {
+            let Some(output) = run.spec.outputs.iter().find(|output| output.version == made.version) else {
+                continue;
+            };
             let version = Version {
                 id: made.version,
                 author: self.principal(),
@@ -119,7 +125,7 @@ impl Session {
             };
             items.push(item);
         }
-        Ok(items)
+        items
     }
 }
 

@@ -1,6 +1,9 @@
 //! Who may do what: the part of replay that needs no key.
 
+mod reads;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::bundle::{PrincipalKind, VerifiedBundle};
 use crate::entry::{Core, EpochStart, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap};
@@ -89,7 +92,10 @@ pub struct Authority {
     members: BTreeMap<PrincipalId, Member>,
     former: BTreeMap<PrincipalId, Member>,
     pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
-    pub(super) runs: BTreeMap<RunId, OrderedRun>,
+    /// The newest bundle that each node was ever authorised with.
+    pub(super) node_bundles: BTreeMap<PrincipalId, Hash>,
+    /// Shared: a server copies this state for each entry, and few entries change what may be thousands of runs.
+    pub(super) runs: Arc<BTreeMap<RunId, OrderedRun>>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
     live_bytes: u64,
@@ -157,7 +163,8 @@ impl Authority {
             members: BTreeMap::from([(entry.author, creator)]),
             former: BTreeMap::new(),
             nodes: BTreeMap::new(),
-            runs: BTreeMap::new(),
+            node_bundles: BTreeMap::new(),
+            runs: Arc::default(),
             rotation_due: false,
             packs: BTreeMap::new(),
             live_bytes: 0,
@@ -475,119 +482,10 @@ impl Authority {
         }
         Ok(())
     }
-
-    /// The space's name.
-    #[must_use]
-    pub fn space(&self) -> SpaceId {
-        self.space
-    }
-
-    /// What the space is.
-    #[must_use]
-    pub fn core(&self) -> &Core {
-        &self.core
-    }
-
-    /// Number of the last entry.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Hash of the last entry.
-    #[must_use]
-    pub fn head(&self) -> Hash {
-        self.head
-    }
-
-    /// Hash of the last authority entry.
-    #[must_use]
-    pub fn auth_head(&self) -> Hash {
-        self.auth_head
-    }
-
-    /// Number of the last authority entry.
-    #[must_use]
-    pub fn auth_seq(&self) -> u64 {
-        self.auth_seq
-    }
-
-    /// The current epoch.
-    #[must_use]
-    pub fn epoch(&self) -> u32 {
-        self.epoch
-    }
-
-    /// Number of the entry that opened the current epoch.
-    #[must_use]
-    pub fn epoch_seq(&self) -> u64 {
-        self.epoch_seq
-    }
-
-    /// The commitment to an epoch's key (encrypted spaces).
-    #[must_use]
-    pub fn commitment(&self, epoch: u32) -> Option<Hash> {
-        self.commitments.get(usize::try_from(epoch).ok()?).copied()
-    }
-
-    /// Who is in.
-    #[must_use]
-    pub fn members(&self) -> &BTreeMap<PrincipalId, Member> {
-        &self.members
-    }
-
-    /// Who was in and is not any more.
-    #[must_use]
-    pub fn former_members(&self) -> &BTreeMap<PrincipalId, Member> {
-        &self.former
-    }
-
-    /// What this person may do, if in.
-    #[must_use]
-    pub fn role(&self, principal: PrincipalId) -> Option<Role> {
-        self.members.get(&principal).map(|member| member.role)
-    }
-
-    /// Whether the next owner's client should open a new epoch, as of now (milliseconds since 1970-01-01 UTC): somebody left,
-    /// or the time of a node that holds this epoch's key is over.
-    #[must_use]
-    pub fn rotation_due(&self, now_ms: u64) -> bool {
-        let over = |node: &AuthorisedNode| {
-            let got_it = node.until_ms > self.epoch_time_ms || node.since_seq > self.epoch_seq;
-            node.holds_key() && node.until_ms <= now_ms && got_it
-        };
-        self.rotation_due || (self.core.encrypted && self.nodes.values().any(over))
-    }
-
-    /// Every pack that the log names, dropped ones included.
-    #[must_use]
-    pub fn packs(&self) -> &BTreeMap<PackId, Pack> {
-        &self.packs
-    }
-
-    /// Whether a pack was part of the space right after the entry `seq`.
-    #[must_use]
-    pub fn pack_live_at(&self, id: &PackId, seq: u64) -> bool {
-        self.packs
-            .get(id)
-            .is_some_and(|pack| pack.added_seq <= seq && pack.dropped_seq.is_none_or(|dropped| dropped > seq))
-    }
-
-    /// Bytes of all packs that hold content: what the quota counts.
-    #[must_use]
-    pub fn live_bytes(&self) -> u64 {
-        self.live_bytes
-    }
-
-    /// Time of the last entry, by its author's clock, in milliseconds since 1970-01-01 UTC.
-    #[must_use]
-    pub fn time_ms(&self) -> u64 {
-        self.time_ms
-    }
 }
 
 /// Whether `bundle` comes after the bundle named `old` in its principal's chain.
-fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
+pub(super) fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
     let mut current = bundle;
     for _ in 0..limits::BUNDLE_CHAIN {
         match current.bundle.previous {

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::refusal::Refusal;
 use crate::replay::runs::{self, Run, Runs};
 use crate::replay::{Adopted, Authority};
-use crate::run::{AdoptBody, End, RunBody};
+use crate::run::{AdoptBody, End, Made, RunBody, RunSpec};
 use crate::secretvalue::KeyField;
 
 /// Something that happened, as the Activity list tells it. Every field comes from a signed entry.
@@ -148,11 +148,39 @@ impl Contents {
         &self.runs.by_id
     }
 
-    /// The run that made a version.
+    /// The run that made a version of an item. Not of one that took the id of a version that was forgotten since.
     #[must_use]
-    pub fn maker(&self, version: &VersionId) -> Option<(RunId, &Adopted)> {
-        let id = self.runs.makers.get(version)?;
-        Some((*id, self.runs.by_id.get(id)?.adopted.as_ref()?))
+    pub fn maker(&self, item: &ItemId, version: &VersionId) -> Option<(RunId, &Adopted)> {
+        let id = self.runs.makers.get(&(*item, *version))?;
+        let adopted = self.runs.by_id.get(id)?.adopted.as_ref()?;
+        let mut made = adopted.result.made.iter();
+        let made = made.find(|made| made.item == *item && made.version == *version)?;
+        let versions = &self.items.get(item)?.versions;
+        let there = versions.iter().find(|one| one.id == *version)?;
+        let Content::Files { manifest, .. } = &there.content else {
+            return None;
+        };
+        (manifest.hash == made.manifest.hash).then_some((*id, adopted))
+    }
+
+    /// Whether an output has a place still in the state that `authority` has: its item is not purged, is of the kind that the
+    /// run was ordered for and has no version of that id, and none of its packs was dropped. An adoption leaves out all others.
+    #[must_use]
+    pub fn has_place(&self, made: &Made, spec: &RunSpec, authority: &Authority) -> bool {
+        self.has_place_at(made, spec, authority, u64::MAX)
+    }
+
+    fn has_place_at(&self, made: &Made, spec: &RunSpec, authority: &Authority, seq: u64) -> bool {
+        let taken = |item: &Item| {
+            Some(item.kind) != runs::kind_of(spec, made)
+                || item.versions.iter().any(|version| version.id == made.version)
+        };
+        !self.purged.contains(&made.item)
+            && !self.items.get(&made.item).is_some_and(taken)
+            && !made
+                .packs
+                .iter()
+                .any(|pack| authority.pack_dropped_before(&pack.id, seq))
     }
 
     /// Applies one entry's op and opened body. `authority` may be the state after later entries; `role` the author's before it.
@@ -187,11 +215,18 @@ impl Contents {
     ) -> Result<(), Refusal> {
         let (key, made) = self.runs.adopt(run, body, signed, authority)?;
         let opened = self.runs.by_id.get(run).ok_or(Refusal::RunUnknown)?;
-        runs::check_items(&self.items, &body.put, &opened.spec, &key, &made)?;
+        let placed: BTreeMap<_, _> = made
+            .iter()
+            .filter(|made| self.has_place_at(made, &opened.spec, authority, signed.entry.seq))
+            .map(|made| (made.version, made))
+            .collect();
+        let makers: Vec<_> = placed.values().map(|made| ((made.item, made.version), *run)).collect();
+        runs::check_items(&self.items, &body.put, &opened.spec, &key, placed)?;
         let end = opened
             .adopted
             .as_ref()
             .map_or(End::BrokenOff, |adopted| adopted.result.end);
+        self.runs.makers.extend(makers);
         self.note(signed, EventKind::RunAdopted(*run, end));
         body.put
             .iter()

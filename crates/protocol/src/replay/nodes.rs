@@ -1,6 +1,7 @@
 //! Nodes and runs, as far as they can be judged without a key. `docs/spec/nodes.md`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use holdfast_crypto::VerifyKey;
 
@@ -9,6 +10,7 @@ use crate::entry::{Entry, NodeScope, Op, Role};
 use crate::id::{Hash, PrincipalId, RunId};
 use crate::limits;
 use crate::refusal::Refusal;
+use crate::replay::authority::descends;
 use crate::replay::{Authority, BundleSource};
 
 /// A node that may do work for a space.
@@ -116,6 +118,13 @@ impl Authority {
                 if stated.bundle.kind != PrincipalKind::Node {
                     return Err(Refusal::NotANode);
                 }
+                // Once withdrawn or not: never back under keys that it had already given up.
+                if let Some(counted) = self.node_bundles.get(principal)
+                    && counted != bundle
+                    && !descends(bundles, counted, stated)
+                {
+                    return Err(Refusal::NotASuccessor);
+                }
                 if *until_ms <= entry.time_ms {
                     return Err(Refusal::NodeUntil);
                 }
@@ -146,6 +155,7 @@ impl Authority {
                     since_seq: entry.seq,
                     since_ms: entry.time_ms,
                 };
+                self.node_bundles.insert(*principal, *bundle);
                 self.nodes.insert(*principal, node);
             }
             Op::WithdrawNode { principal, epoch } => {
@@ -206,17 +216,17 @@ impl Authority {
                     attempts: *attempts,
                     outcome: Outcome::Open,
                 };
-                self.runs.insert(*run, ordered);
+                Arc::make_mut(&mut self.runs).insert(*run, ordered);
             }
             Op::WithdrawRun { run } => {
-                let ordered = self.runs.get_mut(run).ok_or(Refusal::RunUnknown)?;
+                let ordered = self.runs.get(run).ok_or(Refusal::RunUnknown)?;
                 if ordered.author != entry.author && role != Role::Owner {
                     return Err(Refusal::RoleDenied);
                 }
                 if ordered.outcome != Outcome::Open {
                     return Err(Refusal::RunOver);
                 }
-                ordered.outcome = Outcome::Withdrawn(entry.seq);
+                self.end_run(run, Outcome::Withdrawn(entry.seq));
             }
             _ => {}
         }
@@ -225,11 +235,17 @@ impl Authority {
 
     /// A run that was withdrawn is adopted all the same when it has a result: "stopped" is one.
     pub(super) fn adopt(&mut self, seq: u64, run: &RunId) -> Result<(), Refusal> {
-        let ordered = self.runs.get_mut(run).ok_or(Refusal::RunUnknown)?;
+        let ordered = self.runs.get(run).ok_or(Refusal::RunUnknown)?;
         if matches!(ordered.outcome, Outcome::Adopted(_)) {
             return Err(Refusal::RunOver);
         }
-        ordered.outcome = Outcome::Adopted(seq);
+        self.end_run(run, Outcome::Adopted(seq));
         Ok(())
+    }
+
+    fn end_run(&mut self, run: &RunId, outcome: Outcome) {
+        if let Some(ordered) = Arc::make_mut(&mut self.runs).get_mut(run) {
+            ordered.outcome = outcome;
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Runs as those see them who can read the space: specs, results, and which versions came out of which run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entry::SignedEntry;
+use crate::entry::{PackSize, SignedEntry};
 use crate::id::{ItemId, PrincipalId, RunId, VersionId};
-use crate::item::{Content, Item, ManifestRef};
+use crate::item::{Content, Item, ItemKind, ManifestRef};
 use crate::refusal::Refusal;
 use crate::replay::{Authority, OrderedRun};
 use crate::run::{self, AdoptBody, End, Made, RunBody, RunResult, RunSpec, SignedResult};
@@ -36,7 +36,8 @@ pub struct Adopted {
 #[derive(Clone, Default)]
 pub(super) struct Runs {
     pub(super) by_id: BTreeMap<RunId, Run>,
-    pub(super) makers: BTreeMap<VersionId, RunId>,
+    /// By place, not by version alone: whoever writes a version elsewhere draws its id himself.
+    pub(super) makers: BTreeMap<(ItemId, VersionId), RunId>,
 }
 
 impl Runs {
@@ -67,7 +68,10 @@ impl Runs {
         let ordered = authority.runs().get(id).ok_or(Refusal::RunUnknown)?;
         let run = self.by_id.get_mut(id).ok_or(Refusal::RunUnknown)?;
         let result = SignedResult::from_bytes(&body.result).map_err(|_| Refusal::Result)?;
-        if !result.verifies(&ordered.node_key) || !result_fits(&result.result, &run.spec, ordered, authority) {
+        if !result.verifies(&ordered.node_key)
+            || !result_fits(&result.result, &run.spec, ordered, authority)
+            || !packs_fit(signed.entry.op.added_packs(), &result.result.made)
+        {
             return Err(Refusal::Result);
         }
         let made = result.result.made.clone();
@@ -76,7 +80,6 @@ impl Runs {
             by: signed.entry.author,
             time_ms: signed.entry.time_ms,
         });
-        self.makers.extend(made.iter().map(|made| (made.version, *id)));
         Ok((run.key.clone(), made))
     }
 }
@@ -101,7 +104,10 @@ pub fn result_fits(result: &RunResult, spec: &RunSpec, ordered: &OrderedRun, aut
         End::Succeeded => {
             result.made.len() == spec.outputs.len()
                 && result.made.iter().zip(&spec.outputs).all(|(made, output)| {
-                    made.name == output.name && made.item == output.item && made.version == output.version
+                    made.name == output.name
+                        && made.item == output.item
+                        && made.version == output.version
+                        && made.packs.iter().any(|pack| pack.id == made.manifest.pack)
                 })
         }
         _ => result.made.is_empty(),
@@ -109,17 +115,28 @@ pub fn result_fits(result: &RunResult, spec: &RunSpec, ordered: &OrderedRun, aut
     same_run && possible && outputs && result.inputs.iter().copied().eq(inputs)
 }
 
-/// Whether the items are as they were, and each output that was made in its place.
+/// An adoption adds the packs of what was made, as large as the node says, and no other.
+fn packs_fit(added: &[PackSize], made: &[Made]) -> bool {
+    let sizes: BTreeMap<_, _> = made
+        .iter()
+        .flat_map(|made| &made.packs)
+        .map(|pack| (pack.id, pack.bytes))
+        .collect();
+    added.iter().all(|pack| sizes.get(&pack.id) == Some(&pack.bytes))
+}
+
+/// Whether the items that an adoption puts are as they were, with exactly those outputs that have a place still.
 pub(super) fn check_items(
     known: &BTreeMap<ItemId, Item>,
     put: &[Item],
     spec: &RunSpec,
     key: &KeyField,
-    made: &[Made],
+    mut missing: BTreeMap<VersionId, &Made>,
 ) -> Result<(), Refusal> {
-    let mut missing: BTreeMap<VersionId, &Made> = made.iter().map(|made| (made.version, made)).collect();
+    let mut seen = BTreeSet::new();
     for item in put {
         let before = known.get(&item.id);
+        let old = before.map_or(&[][..], |before| &before.versions);
         if let Some(before) = before {
             let mut expected = before.clone();
             expected.versions.clone_from(&item.versions);
@@ -129,11 +146,14 @@ pub(super) fn check_items(
         } else if item.trashed_ms.is_some() || item.expires_ms.is_some() {
             return Err(Refusal::Result);
         }
-        let is_new = |version: VersionId| before.is_none_or(|item| item.versions.iter().all(|old| old.id != version));
-        for version in item.versions.iter().filter(|version| is_new(version.id)) {
+        // Nothing is forgotten in passing, not by an owner either, and nothing is put that gets no output.
+        let new = item.versions.strip_prefix(old).unwrap_or_default();
+        if new.is_empty() || !seen.insert(item.id) {
+            return Err(Refusal::Result);
+        }
+        for version in new {
             let made = missing.remove(&version.id).ok_or(Refusal::Result)?;
-            let output = spec.outputs.iter().find(|output| output.version == version.id);
-            let kind = output.map(|output| output.kind.item_kind());
+            let kind = kind_of(spec, made);
             if made.item != item.id || kind != Some(item.kind) || content_of(made, key) != version.content {
                 return Err(Refusal::Result);
             }
@@ -144,6 +164,12 @@ pub(super) fn check_items(
     } else {
         Err(Refusal::Result)
     }
+}
+
+/// The kind of item that a spec wants an output to become.
+pub(super) fn kind_of(spec: &RunSpec, made: &Made) -> Option<ItemKind> {
+    let output = spec.outputs.iter().find(|output| output.version == made.version);
+    output.map(|output| output.kind.item_kind())
 }
 
 /// The content of the version that an output becomes.

@@ -1,5 +1,7 @@
 //! A run's result: what the node says at the end, signed, so that nobody else can say it.
 
+use std::collections::BTreeSet;
+
 use holdfast_crypto::{Error, Key32, SignKey, VerifyKey, open, seal};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -7,7 +9,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::FORMAT;
-use super::stream::Attempt;
+use super::stream::{Attempt, Stream};
 use crate::cbor::{self, Malformed};
 use crate::context;
 use crate::entry::PackSize;
@@ -184,11 +186,16 @@ impl SignedResult {
     /// Reads a signed result.
     ///
     /// # Errors
-    /// [`Malformed`].
+    /// [`Malformed`], also for a stream that there is not, or that comes twice.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let signed: Signed = cbor::decode(bytes, limits::RUN_RESULT)?;
         let result: RunResult = cbor::decode(&signed.result, limits::RUN_RESULT)?;
-        if result.format != FORMAT || result.sentence.len() > limits::RESULT_SENTENCE {
+        let mut streams = BTreeSet::new();
+        let each_once = result
+            .streams
+            .iter()
+            .all(|end| Stream::named(&end.stream).is_some_and(|stream| streams.insert(stream)));
+        if result.format != FORMAT || result.sentence.len() > limits::RESULT_SENTENCE || !each_once {
             return Err(Malformed);
         }
         Ok(Self {

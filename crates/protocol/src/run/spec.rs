@@ -1,6 +1,6 @@
 //! A run's spec: everything that decides what is executed, in one signed-for message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
@@ -216,7 +216,8 @@ impl RunSpec {
     /// Reads a spec.
     ///
     /// # Errors
-    /// [`Malformed`], also for names that come twice.
+    /// [`Malformed`], also for names that come twice, and for outputs that could never be adopted together: the same version, or
+    /// one item of two kinds.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let spec: Self = cbor::decode(bytes, limits::RUN_SPEC)?;
         let unique = is_a_set(spec.parameters.iter().map(|parameter| &parameter.name))
@@ -224,7 +225,12 @@ impl RunSpec {
             && is_a_set(spec.secrets.iter().map(|secret| &secret.name))
             && is_a_set(spec.outputs.iter().map(|output| &output.name))
             && is_a_set(spec.outputs.iter().map(|output| output.version));
-        if spec.format == FORMAT && unique {
+        let mut kinds = BTreeMap::new();
+        let one_kind = spec
+            .outputs
+            .iter()
+            .all(|output| *kinds.entry(output.item).or_insert(output.kind) == output.kind);
+        if spec.format == FORMAT && unique && one_kind {
             Ok(spec)
         } else {
             Err(Malformed)

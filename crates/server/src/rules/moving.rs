@@ -221,7 +221,7 @@ impl Rules {
 
     /// The state of a space that the caller owns and nobody else was ever in.
     async fn alone(&self, caller: Session, space: SpaceId) -> Result<Arc<Authority>, Failure> {
-        let role = self.role(caller.principal, space).await?;
+        let role = self.role(caller, space).await?;
         let state = self.state(space).await?;
         if role != Role::Owner || state.members().len() != 1 || !state.former_members().is_empty() {
             return Err(Failure::NotAllowed(
