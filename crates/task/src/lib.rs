@@ -33,7 +33,7 @@ mod section;
 mod words;
 
 pub use fault::Fault;
-pub use limits::{CEILINGS, Limits};
+pub use limits::{CEILINGS, Limits, bytes, duration};
 pub use manifest::{FILE_NAME, Input, InputKind, LARGEST, Output, OutputKind, Runtime, SecretUse, Task};
 pub use parameter::{Kind, Parameter, Value, Values, to_json};
 pub use words::{Host, Image};

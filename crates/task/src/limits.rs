@@ -170,8 +170,9 @@ fn between<T: PartialOrd>(
     Ok(given)
 }
 
-/// `2 GiB`, `512MiB`, `1.5 GB`, `1000 B`.
-fn bytes(text: &str) -> Option<u64> {
+/// An amount of bytes as people write it: `2 GiB`, `512MiB`, `1.5 GB`, `1000 B`.
+#[must_use]
+pub fn bytes(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 9] = [
         ("B", 1),
         ("KB", 1000),
@@ -191,8 +192,9 @@ fn bytes(text: &str) -> Option<u64> {
     scaled(number, *size)
 }
 
-/// `90s`, `15 min`, `1h 30m`, `2 d`.
-fn duration(text: &str) -> Option<Duration> {
+/// A time as people write it: `90s`, `15 min`, `1h 30m`, `2 d`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&[&str], u64); 4] = [
         (&["s", "sec", "second", "seconds"], 1),
         (&["m", "min", "minute", "minutes"], 60),

@@ -34,7 +34,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     (
         "holdfast-cli",
         &[
-            "agent", "commands", "preview", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
+            "agent", "commands", "preview", "server", "node", "task", "bridge", "device", "engine", "protocol",
+            "crypto",
         ],
     ),
     (
