@@ -37,6 +37,8 @@ mod ops;
 mod packs;
 #[path = "api/runs.rs"]
 mod runs;
+#[path = "api/runs_kept.rs"]
+mod runs_kept;
 #[path = "api/sessions.rs"]
 mod sessions;
 #[path = "api/streams.rs"]
