@@ -35,6 +35,8 @@ mod nodes;
 mod ops;
 #[path = "api/packs.rs"]
 mod packs;
+#[path = "api/queue.rs"]
+mod queue;
 #[path = "api/runs.rs"]
 mod runs;
 #[path = "api/runs_kept.rs"]
