@@ -10,6 +10,7 @@ mod findings;
 mod look;
 mod manifest;
 mod restore;
+mod runs;
 mod snapshot;
 
 use std::io;
@@ -34,6 +35,8 @@ pub(crate) const LOCK: &str = "server.lock";
 pub(crate) const RESTORING: &str = ".restoring";
 /// Damaged parts that are told one by one.
 const TOLD: usize = 100;
+/// What is done about a database that is not whole.
+const RESTORE: &str = "Keep this folder, and put the newest backup back into a new one with `holdfast restore`.";
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -35,8 +35,12 @@ mod nodes;
 mod ops;
 #[path = "api/packs.rs"]
 mod packs;
+#[path = "api/queue.rs"]
+mod queue;
 #[path = "api/runs.rs"]
 mod runs;
+#[path = "api/runs_kept.rs"]
+mod runs_kept;
 #[path = "api/sessions.rs"]
 mod sessions;
 #[path = "api/streams.rs"]
