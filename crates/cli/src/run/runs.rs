@@ -115,12 +115,13 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
     screen.end();
     if follow {
         let detail = ended(door, &run).await?;
-        last.state.clone_from(&detail.run.state);
+        let end = output::outcome(&detail.run);
+        end.clone_into(&mut last.state);
         message(&output::run_ended(&detail));
-        if detail.run.over && detail.run.state != "succeeded" {
+        if detail.run.over && end != "succeeded" {
             return Err(Failure::new(
                 "run-failed",
-                format!("The run did not succeed: {}.", detail.run.state),
+                format!("The run did not succeed: {end}."),
                 "`holdfast run show` says more.",
             ));
         }
