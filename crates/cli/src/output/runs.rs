@@ -196,10 +196,11 @@ pub(crate) fn run(view: RunDetail) -> String {
 
 /// The end of a run that was followed.
 pub(crate) fn run_ended(view: &RunDetail) -> String {
-    let mut text = format!("The run {}.", sentence_of(outcome(&view.run)));
+    let mut text = format!("The run {}", sentence_of(outcome(&view.run)));
     if !view.run.sentence.is_empty() {
-        text.push_str(&format!(" {}", clean(&view.run.sentence)));
+        text.push_str(&format!(": {}", clean(view.run.sentence.trim_end_matches('.'))));
     }
+    text.push('.');
     if !view.artifacts.is_empty() {
         let run = short(&view.run.id);
         text.push_str(&format!(" Get what it made: holdfast run artifacts {run} --to DIR"));
