@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 31] = [
+const CODES: [(&str, u8); 33] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -42,6 +42,8 @@ const CODES: [(&str, u8); 31] = [
     ("not-shown", OTHER),
     ("busy", OTHER),
     ("cannot-move", OTHER),
+    ("run-failed", OTHER),
+    ("workflow-failed", OTHER),
 ];
 
 /// What a failure with this code ends with.

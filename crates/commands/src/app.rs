@@ -223,17 +223,10 @@ impl App {
 
     /// Takes over what nodes have sent for runs that were open when this device last looked.
     async fn adopt_all(&self, session: &Session) -> Result<()> {
-        use holdfast_protocol::replay::Outcome as OfRun;
-        for view in session.all_projects().await?.views {
-            let authority = view.space.authority();
-            let mut runs = authority.runs().values();
-            let waits = runs.any(|run| !matches!(run.outcome, OfRun::Adopted(_)));
-            if !waits || authority.role(session.principal()).is_none() || view.space.contents().is_removed() {
-                continue;
-            }
+        for space in session.waiting_for_results().await? {
             // One project's trouble is none of the others'.
-            if let Err(error) = run::adopt(self, session, authority.space()).await {
-                self.alarm(Some(view.space.contents().name()), &error);
+            if let Err(error) = run::adopt(self, session, space).await {
+                self.alarm(None, &error);
             }
         }
         Ok(())

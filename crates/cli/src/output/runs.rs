@@ -119,11 +119,12 @@ pub(crate) fn runs(views: Vec<RunView>) -> String {
             let step = view.step.as_deref().unwrap_or_default();
             format!("{} {step}", short(id))
         });
+        let word = state(outcome(&view)).to_owned();
         table.row([
             short(&view.id).to_owned(),
             format!("{}@{}", view.task, view.task_version),
             view.node,
-            state(&view.state).to_owned(),
+            word,
             view.started.map(minute).unwrap_or_default(),
             view.ended.map(minute).unwrap_or_default(),
             workflow.unwrap_or_default(),
@@ -134,13 +135,14 @@ pub(crate) fn runs(views: Vec<RunView>) -> String {
 
 pub(crate) fn run(view: RunDetail) -> String {
     let run = view.run;
+    let word = state(outcome(&run)).to_owned();
     let values = |pairs: Vec<String>| pairs.join(", ");
     let mut text = facts(&[
         ("run", run.id),
         ("project", run.project_name),
         ("task", format!("{}@{}", run.task, run.task_version)),
         ("node", run.node),
-        ("state", state(&run.state).to_owned()),
+        ("state", word),
         ("it says", run.sentence),
         (
             "exit code",
@@ -194,10 +196,11 @@ pub(crate) fn run(view: RunDetail) -> String {
 
 /// The end of a run that was followed.
 pub(crate) fn run_ended(view: &RunDetail) -> String {
-    let mut text = format!("The run {}.", sentence_of(&view.run.state));
+    let mut text = format!("The run {}", sentence_of(outcome(&view.run)));
     if !view.run.sentence.is_empty() {
-        text.push_str(&format!(" {}", clean(&view.run.sentence)));
+        text.push_str(&format!(": {}", clean(view.run.sentence.trim_end_matches('.'))));
     }
+    text.push('.');
     if !view.artifacts.is_empty() {
         let run = short(&view.run.id);
         text.push_str(&format!(" Get what it made: holdfast run artifacts {run} --to DIR"));
@@ -294,6 +297,11 @@ pub(crate) fn workflow_news(before: Option<&WorkflowView>, now: &WorkflowView) -
             )
         })
         .collect()
+}
+
+/// How a run ended, else where it stands.
+pub(crate) fn outcome(view: &RunView) -> &str {
+    view.end.as_deref().unwrap_or(&view.state)
 }
 
 /// The beginning of an id: enough to name it.

@@ -108,23 +108,32 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
             // Whoever read it has seen enough.
             break more;
         }
-        if more.ended || (none && !follow) {
+        if !follow && (more.ended || none) {
             break more;
         }
-    };
-    screen.end();
-    if follow {
-        let detail = ended(door, &run).await?;
-        last.state.clone_from(&detail.run.state);
+        if !more.ended {
+            continue;
+        }
+        screen.end();
+        let detail = ended(door, &run, more.attempt).await?;
+        if attempt.is_none() && detail.run.attempt > more.attempt {
+            message(&format!("Attempt {} begins.", detail.run.attempt));
+            (from, which) = (0, Some(detail.run.attempt));
+            continue;
+        }
+        let end = output::outcome(&detail.run);
+        end.clone_into(&mut more.state);
         message(&output::run_ended(&detail));
-        if detail.run.over && detail.run.state != "succeeded" {
+        if detail.run.over && end != "succeeded" {
             return Err(Failure::new(
                 "run-failed",
-                format!("The run did not succeed: {}.", detail.run.state),
+                format!("The run did not succeed: {end}."),
                 "`holdfast run show` says more.",
             ));
         }
-    }
+        break more;
+    };
+    screen.end();
     last.pieces = kept;
     let value = serde_json::to_value(&last).map_err(|error| Error::Internal(error.to_string()))?;
     let outcome = Outcome {
@@ -136,16 +145,19 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
     Ok((outcome, say(String::new())))
 }
 
-/// The run when nothing more comes of it, or another attempt has begun: its log is over, its result may take a moment.
-async fn ended(door: &Door, run: &str) -> Result<RunDetail> {
-    for _ in 0..15 {
+/// The run when nothing more comes of it, or when another attempt than the one whose log is over has begun.
+async fn ended(door: &Door, run: &str, attempt: u32) -> Result<RunDetail> {
+    let mut ended = 0;
+    loop {
         let detail: RunDetail = view(door.ask(Command::RunShow { run: run.to_owned() }).await?.value)?;
-        if detail.run.over || detail.run.state == "queued" {
+        let waits = matches!(detail.run.state.as_str(), "queued" | "running" | "ended");
+        // A reader can't take a result over: to him it stays as it is.
+        ended += u32::from(detail.run.state == "ended");
+        if !waits || detail.run.attempt > attempt || ended > 3 {
             return Ok(detail);
         }
         tokio::time::sleep(LOOK).await;
     }
-    view(door.ask(Command::RunShow { run: run.to_owned() }).await?.value)
 }
 
 pub(super) fn view<T: DeserializeOwned>(value: Value) -> Result<T> {

@@ -218,7 +218,7 @@ pub(super) async fn authorised_node(session: &Session, view: &View, name: &str) 
     let person: Person = session.node(name).await?;
     let (node, project) = (person.bundle.bundle.handle, view.space.contents().name());
     Err(
-        Error::NotAllowed(format!("the node {node} is not authorised in \"{project}\"")).advise(format!(
+        Error::Missing(format!("The node {node} is not authorised in \"{project}\".")).advise(format!(
             "An owner authorises it: holdfast node authorise \"{project}\" {node}"
         )),
     )

@@ -22,7 +22,7 @@ use crate::view::{DoneView, Ending, Outcome, RunFilesView, RunView};
 
 pub(crate) use log::Reading;
 pub(super) use order::{Order, about as order_about, faults, input as order_input, plan, read_task};
-pub(super) use show::{run_view, state_word};
+pub(super) use show::{run_view, word};
 
 /// How much of an id is needed to name a run.
 const SHORTEST: usize = 8;
@@ -66,7 +66,7 @@ pub(super) async fn run(
                 return done(&DoneView::YES);
             }
             if place.status.is_over() {
-                let word = state_word(&place.status);
+                let word = word(&place.status);
                 return Err(Error::Conflict(format!(
                     "There is nothing to stop: the run is over ({word})."
                 )));

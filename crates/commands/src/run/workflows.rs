@@ -12,7 +12,7 @@ use holdfast_task::{Job, Source, Step, Task, Workflow};
 use tokio_util::sync::CancellationToken;
 
 use super::nodes::{authorised_node, is_in};
-use super::runs::{Order, adopted, faults, only_one, order_about, order_input, plan, prefix, read_task, state_word};
+use super::runs::{Order, adopted, faults, only_one, order_about, order_input, plan, prefix, read_task, word};
 use super::{find_project, handle_of};
 use crate::app::{App, done};
 use crate::command::Command;
@@ -266,7 +266,7 @@ async fn show(
         stands.push(stand(tried, retry));
         let status = counting(tried);
         steps.push(WorkflowStepView {
-            state: status.map_or("waiting", state_word).to_owned(),
+            state: status.map_or("waiting", word).to_owned(),
             run: status.map(|status| status.ordered.run.to_string()),
             node: match status {
                 Some(status) => Some(handle_of(session, status.ordered.node).await?),

@@ -121,9 +121,10 @@ views! {
         task_version: usize,
         /// The node's name.
         node: String,
-        /// `ordered`, `queued`, `running`, `ended` (not yet taken over), `succeeded`, `failed`, `stopped`, `over-limit`, `broken-off`,
-        /// `refused`, `lost`, `withdrawn` or `expired`.
+        /// `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
         state: String,
+        /// How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
+        end: Option<String>,
         /// Whether nothing more will come of it.
         over: bool,
         /// Who ordered it.
@@ -199,7 +200,7 @@ views! {
     RunLogView {
         /// The run.
         run: String,
-        /// Where it stands, as in [`RunView`].
+        /// How it ended, else where it stands, as in [`RunView`].
         state: String,
         /// Which attempt.
         attempt: u32,
@@ -252,7 +253,7 @@ views! {
     WorkflowStepView {
         /// `train`, or `train#3` in a grid.
         step: String,
-        /// `waiting`, or a run's state.
+        /// `waiting`; how the run ended; else where it stands.
         state: String,
         /// The run that counts.
         run: Option<String>,

@@ -12,7 +12,31 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::spaces::{Draft, Sealable};
 
+/// How long after the end of a run's time a device looks for its result by itself.
+const LOOKED_FOR_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
 impl Session {
+    /// Projects with runs whose results may be waiting, as far as this device knows. Asks no server.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn waiting_for_results(&self) -> Result<Vec<SpaceId>> {
+        let mut spaces = Vec::new();
+        for id in self.known_spaces().await? {
+            let Some(space) = self.known(id).await? else { continue };
+            let authority = space.authority();
+            let mut runs = authority.runs().values();
+            let waits = runs.any(|run| {
+                !matches!(run.outcome, Outcome::Adopted(_))
+                    && run.until_ms.saturating_add(LOOKED_FOR_MS) > self.now_ms()
+            });
+            if waits && authority.role(self.principal()) >= Some(Role::Contributor) && !space.contents().is_removed() {
+                spaces.push(id);
+            }
+        }
+        Ok(spaces)
+    }
+
     /// Takes over what nodes have sent and nobody has taken over yet, in one project. Gives the runs that are done now. Whoever
     /// may not write takes nothing over.
     ///

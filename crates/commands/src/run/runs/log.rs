@@ -5,7 +5,7 @@ use holdfast_protocol::id::{RunId, SpaceId};
 use holdfast_protocol::run::{LogLine, Stream};
 use holdfast_protocol::wire::B64;
 
-use super::show::state_word;
+use super::show::word;
 use super::{Place, adopted, find_run};
 use crate::app::{App, done};
 use crate::view::{LogPieceView, Outcome, RunLogView};
@@ -100,7 +100,7 @@ pub(super) async fn more(
     }
     done(&RunLogView {
         run: run.to_string(),
-        state: state_word(&status).to_owned(),
+        state: word(&status).to_owned(),
         attempt,
         pieces,
         next,
@@ -118,7 +118,7 @@ async fn waiting(app: &App, session: &Session, mut place: Place, wait_ms: u64) -
     }
     done(&RunLogView {
         run: place.status.ordered.run.to_string(),
-        state: state_word(&place.status).to_owned(),
+        state: word(&place.status).to_owned(),
         attempt: 0,
         pieces: Vec::new(),
         next: 0,

@@ -131,7 +131,7 @@ pub(crate) async fn read_task(
 pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Result<NewRun> {
     let mut wrong: Vec<Fault> = Vec::new();
     let values = task.check(&order.params).map_err(|faults| wrong.extend(faults));
-    check_inputs(space, task, &order, &mut wrong);
+    check_inputs(space.contents().items(), task, &order, &mut wrong);
     let secrets = secrets(space, task, &order, &mut wrong);
     if order.attempts == 0 || order.attempts > MOST_ATTEMPTS {
         wrong.push(fault(
@@ -198,7 +198,7 @@ pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Res
     })
 }
 
-fn check_inputs(space: &Space, task: &Task, order: &Order, wrong: &mut Vec<Fault>) {
+fn check_inputs(items: &BTreeMap<ItemId, Item>, task: &Task, order: &Order, wrong: &mut Vec<Fault>) {
     for (name, input) in &task.inputs {
         let wanted = kind_word(kind_of(input.kind));
         match order.inputs.get(name) {
@@ -209,7 +209,7 @@ fn check_inputs(space: &Space, task: &Task, order: &Order, wrong: &mut Vec<Fault
                 &format!("Give a {wanted} with --input {name}=PROJECT/NAME."),
             )),
             Some((item, _)) => {
-                let kind = space.contents().items().get(item).map(|item| item.kind);
+                let kind = items.get(item).map(|item| item.kind);
                 if let Some(kind) = kind.filter(|kind| *kind != kind_of(input.kind)) {
                     let what = format!("is a {}, and the task reads a {wanted}", kind_word(kind));
                     wrong.push(fault(&format!("inputs.{name}"), &what, &format!("Give a {wanted}.")));
@@ -322,4 +322,96 @@ pub(crate) fn faults(what: &str, all: &[Fault]) -> Error {
     let said: Vec<String> = all.iter().map(ToString::to_string).collect();
     let next: Vec<&str> = all.iter().map(|fault| fault.next.as_str()).collect();
     Error::Invalid(format!("{what}: {}.", said.join("; "))).advise(next.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRAIN: &str = r#"
+        format = 1
+        name = "Train"
+        runtime = "python"
+        entry = "train.py"
+        [parameters.rate]
+        type = "float"
+        max = 1
+        [inputs.raw]
+        kind = "dataset"
+        [inputs.base]
+        kind = "model"
+        optional = true
+    "#;
+
+    fn item(id: u8, kind: ItemKind) -> (ItemId, Item) {
+        let id = ItemId([id; 16]);
+        let item = Item {
+            id,
+            kind,
+            name: "it".into(),
+            description: String::new(),
+            tags: Vec::new(),
+            created_ms: 0,
+            trashed_ms: None,
+            chunk_id_key: None,
+            versions: Vec::new(),
+            secret_type: None,
+            expires_ms: None,
+        };
+        (id, item)
+    }
+
+    fn wrong(inputs: &[(&str, u8)]) -> Vec<String> {
+        let task = Task::parse(TRAIN.as_bytes()).expect("a task");
+        let items = BTreeMap::from([item(1, ItemKind::Dataset), item(2, ItemKind::Model)]);
+        let version = VersionId([0; 16]);
+        let order = Order {
+            node: PrincipalId([0; 16]),
+            task: (ItemId([9; 16]), version),
+            inputs: inputs
+                .iter()
+                .map(|(name, id)| ((*name).to_owned(), (ItemId([*id; 16]), version)))
+                .collect(),
+            params: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            attempts: 1,
+            seconds: None,
+            workflow: None,
+        };
+        let mut wrong = Vec::new();
+        check_inputs(&items, &task, &order, &mut wrong);
+        wrong.iter().map(|fault| format!("{fault}. {}", fault.next)).collect()
+    }
+
+    #[test]
+    fn each_input_is_held_against_the_task() {
+        assert_eq!(wrong(&[("raw", 1)]), Vec::<String>::new());
+        assert_eq!(wrong(&[("raw", 1), ("base", 2)]), Vec::<String>::new());
+        assert_eq!(
+            wrong(&[]),
+            ["inputs.raw: is missing. Give a dataset with --input raw=PROJECT/NAME."]
+        );
+        assert_eq!(
+            wrong(&[("raw", 2)]),
+            ["inputs.raw: is a model, and the task reads a dataset. Give a dataset."]
+        );
+        assert_eq!(
+            wrong(&[("raw", 1), ("row", 1)]),
+            ["inputs: the task has no input \"row\". It has: base, raw."]
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let task = Task::parse(TRAIN.as_bytes()).expect("a task");
+        let given = BTreeMap::from([("rate".to_owned(), "2".to_owned()), ("seed".to_owned(), "1".to_owned())]);
+        let error = faults(
+            "This does not fit the task",
+            &task.check(&given).expect_err("two faults"),
+        );
+        assert_eq!(error.code(), "invalid");
+        let (said, next) = (error.to_string(), error.next().to_owned());
+        assert!(said.contains("parameters.rate") && said.contains("\"seed\""), "{said}");
+        assert!(next.contains("It has: rate"), "{next}");
+    }
 }
