@@ -46,7 +46,7 @@ fn prepare_train_and_report_on_two_nodes() {
     assert_eq!(runs.len(), 6, "{runs:#?}");
     for node in ["box-1", "box-2"] {
         assert!(
-            runs.iter().any(|run| run["node"] == node && run["state"] == "done"),
+            runs.iter().any(|run| run["node"] == node && run["state"] == "succeeded"),
             "{runs:#?}"
         );
     }

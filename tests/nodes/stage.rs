@@ -91,10 +91,7 @@ impl Stage {
 }
 
 fn is_over(shown: &Value) -> bool {
-    matches!(
-        shown["state"].as_str(),
-        Some("done" | "refused" | "lost" | "withdrawn" | "expired")
-    )
+    shown["over"] == true
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
