@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use holdfast_crypto::{Key32, Phrase};
 use holdfast_engine::ports::{Progress, Transport};
 use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session, staleness};
+use holdfast_protocol::id::Hash;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -16,8 +17,8 @@ use crate::preview;
 use crate::run;
 use crate::view::{CameView, Ending, ErrorView, Outcome};
 
-/// Makes the way to another server's address.
-pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
+/// Makes the way to another server's address, where only the key with that fingerprint is taken if there is one.
+pub type Connect = Arc<dyn Fn(&str, Option<Hash>) -> Result<Arc<dyn Transport>> + Send + Sync>;
 
 /// Previews under way at the same time.
 const PREVIEWS: usize = 2;
@@ -115,9 +116,9 @@ impl App {
         Ok(done)
     }
 
-    pub(crate) fn connect(&self, address: &str) -> Result<Arc<dyn Transport>> {
+    pub(crate) fn connect(&self, address: &str, pin: Option<Hash>) -> Result<Arc<dyn Transport>> {
         let connect = self.connect.as_ref();
-        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address)
+        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address, pin)
     }
 
     /// What a doctor sees of the account, of what waits to be sent, and of the server. Needs no key.
@@ -191,7 +192,11 @@ impl App {
         let session = self.session().await?;
         match session.check_account().await {
             Ok(_) => {}
-            Err(Error::Unreachable(_)) => return Ok(self.alarms()),
+            // What is known is shown as on any day without the server; but that somebody else answers for it is said.
+            Err(error @ Error::Unreachable(_)) => {
+                self.alarm(None, &error);
+                return Ok(self.alarms());
+            }
             Err(other) => return Err(other),
         }
         let (_, trouble) = session.upkeep_each().await?;
@@ -232,10 +237,12 @@ impl App {
 
     /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
     pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
-        if !matches!(
-            error,
-            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_)
-        ) {
+        let looked_at = match error {
+            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_) => true,
+            Error::Unreachable(silent) => silent.distrust.is_some(),
+            _ => false,
+        };
+        if !looked_at {
             return;
         }
         let mut view = ErrorView::from(error);

@@ -34,6 +34,7 @@
 mod account;
 pub mod api;
 mod browse;
+mod certificate;
 mod error;
 mod files;
 mod find;
@@ -61,6 +62,7 @@ pub mod transfer;
 mod trash;
 
 pub use account::Account;
+pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem, WaitingUpload};
 pub use find::{find_item, find_version};

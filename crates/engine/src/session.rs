@@ -169,6 +169,7 @@ impl Session {
         match Identity::unlock(prk, newest.clone()) {
             Ok(identity) => {
                 let device_key = account.open_device(host.store.as_ref(), identity.prk()).await?;
+                account.fits(host.transport.as_ref())?;
                 let keyring = Keyring::open(identity, &chain, &account.links)?;
                 Ok(Self::assemble(host, account, keyring, device_key, chain))
             }
@@ -200,6 +201,7 @@ impl Session {
             .clone();
         let known = Account::load(host.store.as_ref()).await?.ok_or(Error::NoAccount)?;
         let device_key = known.open_device(host.store.as_ref(), old.prk()).await?;
+        known.fits(host.transport.as_ref())?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
         crate::keychange::finish(&session, &old, &pending).await?;
         Ok(session)

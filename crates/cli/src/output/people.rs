@@ -4,6 +4,7 @@ use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
     ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
+use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
 
@@ -88,9 +89,16 @@ pub(crate) fn new_keys(view: AccountView) -> String {
 
 pub(crate) fn listening(view: ListeningView) -> String {
     let metrics = view.metrics.map(|url| format!("Metrics at {url}\n"));
+    let fingerprint = view.fingerprint.map(|fingerprint| {
+        format!(
+            "Fingerprint of its certificate, for people to compare:\n    {}\n",
+            fingerprint_text(fingerprint)
+        )
+    });
     format!(
-        "Listening on {}\n{}Stop with Ctrl-C.\n",
+        "Listening on {}\n{}{}Stop with Ctrl-C.\n",
         view.listening,
+        fingerprint.unwrap_or_default(),
         metrics.unwrap_or_default()
     )
 }
