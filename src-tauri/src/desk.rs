@@ -10,7 +10,7 @@ use holdfast_agent::Owner;
 use holdfast_commands::view::ErrorView;
 use holdfast_commands::{App, Command, Outcome};
 use holdfast_crypto::Phrase;
-use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock, keep_in_memory};
 use holdfast_engine::ports::{Silent, Transport};
 use holdfast_engine::{Account, Error, Host, Result, fingerprint_text, quick_unlock};
 use holdfast_protocol::id::Hash;
@@ -182,7 +182,9 @@ impl Desk {
         let connect = |address: &str, pin: Option<Hash>| -> Result<Arc<dyn Transport>> {
             Ok(Arc::new(HttpTransport::pinned(address, pin)?))
         };
-        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
+        App::new(host, self.profile.spool())
+            .connecting_with(Arc::new(connect))
+            .guarded_by(keep_in_memory)
     }
 
     /// From now on the profile has this account.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_commands::App;
-use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock, keep_in_memory};
 use holdfast_engine::ports::Transport;
 use holdfast_engine::{Account, Error, Host};
 use holdfast_protocol::id::Hash;
@@ -125,7 +125,9 @@ impl Place {
         let connect = |address: &str, pin: Option<Hash>| {
             HttpTransport::pinned(address, pin).map(|way| Arc::new(way) as Arc<dyn Transport>)
         };
-        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
+        App::new(host, self.profile.spool())
+            .connecting_with(Arc::new(connect))
+            .guarded_by(keep_in_memory)
     }
 }
 

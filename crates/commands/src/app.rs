@@ -20,6 +20,9 @@ use crate::view::{CameView, Ending, ErrorView, Outcome};
 /// Makes the way to another server's address, where only the key with that fingerprint is taken if there is one.
 pub type Connect = Arc<dyn Fn(&str, Option<Hash>) -> Result<Arc<dyn Transport>> + Send + Sync>;
 
+/// Keeps the memory on which bytes lie out of the swap file; says whether it could.
+pub type Guard = fn(&[u8]) -> bool;
+
 /// Previews under way at the same time.
 const PREVIEWS: usize = 2;
 
@@ -31,6 +34,7 @@ pub struct App {
     previews: Semaphore,
     session: RwLock<Option<Arc<Session>>>,
     connect: Option<Connect>,
+    guard: Option<Guard>,
     /// Read by every command, written by a move to another server: nothing else runs meanwhile.
     moving: tokio::sync::RwLock<()>,
     alarms: Mutex<Vec<ErrorView>>,
@@ -48,6 +52,7 @@ impl App {
             previews: Semaphore::new(PREVIEWS),
             session: RwLock::new(None),
             connect: None,
+            guard: None,
             moving: tokio::sync::RwLock::new(()),
             alarms: Mutex::default(),
             news: Mutex::default(),
@@ -77,6 +82,23 @@ impl App {
     pub fn connecting_with(mut self, connect: Connect) -> Self {
         self.connect = Some(connect);
         self
+    }
+
+    /// The same, with its keys kept in memory.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Keeps the keys that are in memory now out of the swap file. Says whether all of them are; `None` while there are none, or
+    /// where nobody guards.
+    pub(crate) fn guard_keys(&self) -> Option<bool> {
+        let guard = self.guard?;
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let mut all = true;
+        session.show_keys(&mut |key| all &= guard(key));
+        Some(all)
     }
 
     /// The machine; after a move with the way to the new server.
@@ -133,6 +155,7 @@ impl App {
     /// Takes over a session that signing up, signing in or recovery opened.
     pub fn open_with(&self, session: Session) {
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
+        self.guard_keys();
     }
 
     /// Opens the profile with its Master Key. Sends nothing when it doesn't match.
@@ -277,6 +300,8 @@ impl App {
             })?),
         };
         let (outcome, as_of_ms) = staleness::noting(run::run(self, command, progress, cancel)).await;
+        // Those of spaces that were opened for it.
+        self.guard_keys();
         outcome.map(|outcome| Outcome { as_of_ms, ..outcome })
     }
 }

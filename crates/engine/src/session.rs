@@ -271,6 +271,20 @@ impl Session {
         current(&self.keyring)
     }
 
+    /// Shows where the keys lie that this session keeps for as long as it is unlocked, so that the machine can keep that memory
+    /// out of its swap file: roots, signing keys, the device's key, the keys of all epochs of the spaces in memory. Not the RSA
+    /// numbers: they are in the library's own memory.
+    pub fn show_keys(&self, show: &mut dyn FnMut(&[u8])) {
+        self.keyring().show_keys(show);
+        show(self.rows.device_key().expose());
+        // Somebody is at it: the next time will do.
+        if let Ok(spaces) = self.spaces.try_lock() {
+            for key in spaces.values().flat_map(|space| space.keys()) {
+                show(key.key().expose());
+            }
+        }
+    }
+
     /// Milliseconds since 1970-01-01 UTC, by this device's clock.
     #[must_use]
     pub fn now_ms(&self) -> u64 {

@@ -762,6 +762,10 @@ server: string | null,
  */
 online: boolean, 
 /**
+ * Whether the keys in memory are kept out of the swap file; absent while there are none.
+ */
+keys_held: boolean | null, 
+/**
  * What must be looked at, since the profile was unlocked: all else can be used.
  */
 alarms: Array<ErrorView>, 

@@ -17,10 +17,15 @@ pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
         return "No account here yet. Run `holdfast signup` or `holdfast signin`.\n".into();
     };
+    let state = match (view.unlocked, view.keys_held) {
+        (false, _) => "locked",
+        (true, Some(false)) => "unlocked; this system lets keys reach the swap file (`ulimit -l`): encrypt it",
+        (true, _) => "unlocked",
+    };
     let text = facts(&[
         ("account", handle),
         ("server", view.server.unwrap_or_default()),
-        ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
+        ("state", state.into()),
         ("server answers", if view.online { "yes" } else { "no" }.into()),
     ]);
     let news: Vec<String> = view.news.iter().map(|came| came_in(came) + "\n").collect();
