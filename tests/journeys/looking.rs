@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use holdfast_tests::{Dice, Person, Relay, Server, Window, small_dataset};
+use holdfast_tests::{Dice, Person, Server, Window, small_dataset};
 use serde_json::json;
 
-use super::moving::{Gate, Road};
+use super::moving::{Road, on_the_road};
 use super::prepared::{folder, tab_to, unlock, unlocked};
 
 const DOWN: &str = "\u{e015}";
@@ -247,12 +247,7 @@ async fn ten_thousand_files_in_one_folder() {
 async fn the_decoder_is_alone_behind_its_wall() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path();
-    let relay = Relay::bind();
-    let url = relay.url();
-    let server = Server::start_with(&root.join("server"), &["--origin", &url]);
-    let gate = Gate::before(&server, relay);
-    let ana = Person::sign_up(root, &url, "ana@example.org");
-    ana.run(&["project", "create", "Birds"]).ok();
+    let (_server, gate, ana) = on_the_road(root, "Birds");
     upload(&ana, &small_dataset(root), "penguins");
     let window = unlocked("wall", &ana).await;
     window.click("Birds").await;

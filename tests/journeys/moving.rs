@@ -25,7 +25,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Stands between the clients and a server.
-    pub(super) fn before(server: &Server, relay: Relay) -> Arc<Self> {
+    fn before(server: &Server, relay: Relay) -> Arc<Self> {
         let gate = Arc::new(Self {
             road: Mutex::new(Road::Open),
             opened: Condvar::new(),
@@ -60,6 +60,17 @@ impl Gate {
     }
 }
 
+/// Ana with a project, at a server whose road is open until it is closed.
+pub(super) fn on_the_road(root: &Path, project: &str) -> (Server, Arc<Gate>, Person) {
+    let relay = Relay::bind();
+    let url = relay.url();
+    let server = Server::start_with(&root.join("server"), &["--origin", &url]);
+    let gate = Gate::before(&server, relay);
+    let ana = Person::sign_up(root, &url, "ana@example.org");
+    ana.run(&["project", "create", project]).ok();
+    (server, gate, ana)
+}
+
 /// A file that nothing can make smaller.
 pub(super) fn large(folder: &Path, name: &str, seed: u64) {
     Dice::new(seed).file(&folder.join(name), 48_000_000);
@@ -75,12 +86,7 @@ pub(super) async fn upload(window: &Window, folder: &Path) {
 async fn a_transfer_is_paused_cancelled_and_tried_again() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path();
-    let relay = Relay::bind();
-    let url = relay.url();
-    let server = Server::start_with(&root.join("server"), &["--origin", &url]);
-    let gate = Gate::before(&server, relay);
-    let ana = Person::sign_up(root, &url, "ana@example.org");
-    ana.run(&["project", "create", "Scans"]).ok();
+    let (_server, gate, ana) = on_the_road(root, "Scans");
     let scans = folder(root, "Scans of the left hemisphere");
     large(&scans, "left.nii", 1);
     large(&scans, "left-again.nii", 2);

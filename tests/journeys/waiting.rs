@@ -3,22 +3,17 @@
 
 use std::os::unix::net::UnixListener;
 
-use holdfast_tests::{Person, Relay, Server, difference};
+use holdfast_tests::{Person, Server, difference};
 use serde_json::json;
 
-use super::moving::{Gate, Road, large, upload};
+use super::moving::{Road, large, on_the_road, upload};
 use super::prepared::{folder, unlocked};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_goes_on_after_the_program_was_killed() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path();
-    let relay = Relay::bind();
-    let url = relay.url();
-    let server = Server::start_with(&root.join("server"), &["--origin", &url]);
-    let gate = Gate::before(&server, relay);
-    let ana = Person::sign_up(root, &url, "ana@example.org");
-    ana.run(&["project", "create", "Scans"]).ok();
+    let (_server, gate, ana) = on_the_road(root, "Scans");
     let scans = folder(root, "Left hemisphere");
     large(&scans, "left.nii", 1);
     large(&scans, "left-again.nii", 2);

@@ -4,6 +4,7 @@
 mod dice;
 pub mod eye;
 mod kit;
+mod node;
 mod person;
 mod proxy;
 mod relay;
@@ -14,6 +15,7 @@ pub mod window;
 
 pub use dice::Dice;
 pub use kit::kit_words;
+pub use node::Node;
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
 pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};

@@ -59,6 +59,29 @@ impl Tamper {
             .get(0)
     }
 
+    /// All entries of a space's log, in order.
+    ///
+    /// # Panics
+    /// When the id is none.
+    pub fn all_entries(&mut self, space: &str) -> Vec<Vec<u8>> {
+        self.blobs("SELECT signed FROM entries WHERE space = ?1 ORDER BY seq", space)
+    }
+
+    /// All capsules of a space's runs.
+    ///
+    /// # Panics
+    /// When the id is none.
+    pub fn all_capsules(&mut self, space: &str) -> Vec<Vec<u8>> {
+        self.blobs("SELECT sealed FROM capsules WHERE space = ?1", space)
+    }
+
+    fn blobs(&mut self, query: &'static str, space: &str) -> Vec<Vec<u8>> {
+        let query = sqlx::query(query).bind(hex::decode(space).expect("an id"));
+        let connection = self.connection.as_mut().expect("open until dropped");
+        let rows = self.runtime.block_on(query.fetch_all(connection)).expect("rows");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// A signed entry of a space's log.
     ///
     /// # Panics

@@ -3,6 +3,8 @@
 mod account;
 mod item;
 mod names;
+mod node;
+mod on_node;
 mod ops;
 mod project;
 mod secret;
@@ -19,6 +21,7 @@ pub(crate) use account::{
 };
 pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
+pub(crate) use node::{NodeEnrol, NodeStart, NodeTrust, NodeVerb};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
 pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
@@ -129,6 +132,9 @@ pub(crate) enum Verb {
     /// Secrets: tokens, passwords and keys
     #[command(subcommand)]
     Secret(SecretVerb),
+    /// Computers that do work for projects
+    #[command(subcommand)]
+    Node(NodeVerb),
     /// Move this account to another server
     Relocate(Relocate),
     /// Server: copy its data into a folder, while it runs

@@ -1,8 +1,9 @@
 //! What is read from people and files: hidden text, and never more than once from standard input.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read, Write as _};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +39,19 @@ pub(crate) fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         ));
     }
     Ok(bytes)
+}
+
+/// Writes a secret into a file that must not be there, for this user alone.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = File::options();
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
+    made.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Error::AlreadyExists(format!("{} is there already.", path.display())).into()
+            }
+            _ => Failure::from(Error::io(path, &error)),
+        })
 }
 
 /// As [`bytes`], for text.

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
     if let Some(ended) = holdfast_preview::worker_main() {
         return ended;
     }
+    // Tasks are started by this program, started anew inside their walls.
+    if let Some(ended) = holdfast_node::exec::stage_main() {
+        return ended;
+    }
     // Before any secret is read.
     if let Err(error) = holdfast_device::harden_process() {
         output::message(&format!(

@@ -6,6 +6,7 @@ mod field;
 mod generate;
 mod item;
 mod job;
+mod on_node;
 mod ops;
 mod papers;
 mod project;
@@ -22,9 +23,10 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use become_member::AccountView;
+pub(crate) use on_node::OwnNodeView;
 pub(crate) use serve::ListeningView;
 
-use crate::args::{Cli, Common, Verb};
+use crate::args::{Cli, Common, NodeVerb, Verb};
 use crate::failure::{Failure, Result};
 use crate::output::{Screen, Tell, message, print};
 use crate::{agent, exit};
@@ -39,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
     let answer = match verb {
         Verb::Agent(args) => return agent::run(&common, &args),
         Verb::Serve(args) => return serve::run(screen, args),
+        Verb::Node(NodeVerb::Start(args)) => return on_node::start(screen, &common, args),
         Verb::Doctor(args) => {
             log_to_stderr();
             let seen = runtime().and_then(|runtime| runtime.block_on(ops::doctor(&common, &args)));
@@ -89,7 +92,15 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Artifact(verb) => item::job(ItemKind::Artifact, verb)?,
         Verb::Upload(verb) => item::unfinished(verb),
         Verb::Secret(verb) => secret::job(verb)?,
-        Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
+        Verb::Node(NodeVerb::Enrol(args)) => return on_node::enrol(common, args).await,
+        Verb::Node(NodeVerb::Trust(args)) => return on_node::trust(common, args).await,
+        Verb::Node(NodeVerb::Status(_)) => return on_node::status(common).await,
+        Verb::Node(NodeVerb::Start(_))
+        | Verb::Agent(_)
+        | Verb::Serve(_)
+        | Verb::Doctor(_)
+        | Verb::Completions { .. }
+        | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());
         }
     };

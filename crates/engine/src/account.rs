@@ -39,7 +39,7 @@ pub struct Account {
     pub handle: String,
     /// Who.
     pub principal: PrincipalId,
-    /// The user's vault.
+    /// The user's vault; [`NO_VAULT`] for a node.
     pub vault: SpaceId,
     /// All signed bundles, oldest first.
     pub chain: Vec<B64>,
@@ -52,6 +52,9 @@ pub(crate) fn format(server_key: Option<Hash>) -> u32 {
     1 + u32::from(server_key.is_some())
 }
 
+/// In the place of a vault, for a node: it keeps nothing that another device of its own would need.
+pub(crate) const NO_VAULT: SpaceId = SpaceId([0; 32]);
+
 /// A key change that was begun on this device: all it needs to be finished by whoever types the new Master Key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +63,12 @@ pub(crate) struct PendingKeyChange {
 }
 
 impl Account {
+    /// Whether there is a vault: people have one, nodes have none.
+    #[must_use]
+    pub fn has_vault(&self) -> bool {
+        self.vault != NO_VAULT
+    }
+
     /// Reads the record; `None` on a device without an account.
     ///
     /// # Errors

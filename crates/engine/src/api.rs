@@ -1,5 +1,7 @@
 //! The server's API, typed, over a [`Transport`]. Renews tokens by itself; never logs one.
 
+mod nodes;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,7 +27,7 @@ const JSON_LIMIT: usize = 64 << 20;
 /// Most characters of a server's sentence that are kept.
 const MESSAGE_CHARS: usize = 300;
 /// Codes of a server's answers that are passed on as they are, beside those of the log's rules.
-const SAYS: [&str; 8] = [
+const SAYS: [&str; 9] = [
     code::SIGNED_OUT,
     code::SIGN_IN_REFUSED,
     code::TOO_LARGE,
@@ -34,6 +36,7 @@ const SAYS: [&str; 8] = [
     code::INTERNAL,
     "timed-out",
     "pack-missing",
+    "capsule-missing",
 ];
 
 /// Gets a new pair of tokens when there is none or the old one is over: by the refresh token, else by signing in.

@@ -267,6 +267,7 @@ impl Session {
                     chunk_id_key: memo.chunk_id_key.clone(),
                     previous,
                     room: room(state, memo.item),
+                    manifest_key: None,
                     memo: pending.memo.clone(),
                 };
                 return Ok((target, memo));
@@ -296,6 +297,7 @@ impl Session {
             chunk_id_key,
             previous: previous(state, item, self.principal()),
             room: room(state, item),
+            manifest_key: None,
             memo: cbor::encode(&memo),
         };
         Ok((target, memo))

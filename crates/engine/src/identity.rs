@@ -23,6 +23,8 @@ pub struct Identity {
 
 /// What a new bundle says beside its keys.
 pub struct NewIdentity<'a> {
+    /// A person or a node.
+    pub kind: PrincipalKind,
     /// Who.
     pub principal: PrincipalId,
     /// What the principal signs in with.
@@ -48,7 +50,7 @@ impl Identity {
         let sign = prk.sign_key();
         let bundle = Bundle {
             format: FORMAT,
-            kind: PrincipalKind::User,
+            kind: new.kind,
             principal: new.principal,
             handle: new.handle.to_owned(),
             kdf: kdf.encode(),
@@ -92,7 +94,12 @@ impl Identity {
         &self.bundle
     }
 
-    /// Signs entries and sign-ins.
+    /// Opens what was wrapped to this bundle.
+    pub(crate) fn rsa(&self) -> &PrivateKey {
+        &self.rsa
+    }
+
+    /// Signs entries, sign-ins and results.
     #[must_use]
     pub fn sign_key(&self) -> &SignKey {
         &self.sign

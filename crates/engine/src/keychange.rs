@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{KdfRecord, Key32, Phrase};
+use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::wire::KeyChange;
 
 use crate::account::{Account, PendingKeyChange};
@@ -84,6 +85,7 @@ impl Session {
         let before = old.clone();
         let (identity, signed) = tokio::task::spawn_blocking(move || {
             let new = NewIdentity {
+                kind: PrincipalKind::User,
                 principal,
                 handle: &handle,
                 bits,

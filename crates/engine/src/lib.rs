@@ -21,6 +21,7 @@
 //! - `people`, `refused`, `sharing`, `invite`: other people's keys, and who is in
 //! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
+//! - `nodes`, `runs`, `enrol`: letting computers do work, ordering it, taking over what they made; and being such a computer
 //! - `trash`: what goes for good, by somebody's wish or after its time
 //! - `staleness`: as of when something is that was shown without the server
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
@@ -35,6 +36,7 @@ mod account;
 pub mod api;
 mod browse;
 mod certificate;
+mod enrol;
 mod error;
 mod files;
 mod find;
@@ -45,6 +47,7 @@ mod imports;
 mod invite;
 mod items;
 mod keychange;
+mod nodes;
 mod people;
 pub mod ports;
 mod quick;
@@ -52,6 +55,7 @@ mod recovery;
 mod refused;
 mod relocate;
 mod rng;
+mod runs;
 mod secrets;
 mod session;
 mod sharing;
@@ -63,6 +67,7 @@ mod trash;
 
 pub use account::Account;
 pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
+pub use enrol::{NewNode, Operator};
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem, WaitingUpload};
 pub use find::{find_item, find_version};
@@ -71,11 +76,13 @@ pub use identity::{Identity, Keyring};
 pub use imports::{Imported, Incoming, OnClash, Planned, TakenBack, has_import, own_tags, plan_import};
 pub use invite::{Answered, Came, GOOD_FOR_MS, Invitation, Waiting};
 pub use keychange::{ChangedKeys, NewKeys};
+pub use nodes::{Withdrawn, authorised};
 pub use people::Person;
 pub use quick::{Quick, forbid_quick_unlock, quick_unlock};
 pub use recovery::Kit;
 pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use rng::rng;
+pub use runs::{Accepted, NewOutput, NewRun, NewSecretUse, RefusedRun, RunState, RunStatus, Watched};
 pub use secrets::{EditedSecret, NewSecret};
 pub use session::{Host, Session};
 pub use sharing::{CouldOpen, Opened, Projects, Trouble, Upkeep};

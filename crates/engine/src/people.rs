@@ -62,7 +62,7 @@ impl Session {
         let mut wanted: BTreeSet<(PrincipalId, Hash)> = BTreeSet::new();
         for entry in entries {
             wanted.insert((entry.entry.author, entry.entry.author_bundle));
-            if let Op::Add { principal, bundle, .. } = &entry.entry.op {
+            if let Op::Add { principal, bundle, .. } | Op::AuthoriseNode { principal, bundle, .. } = &entry.entry.op {
                 wanted.insert((*principal, *bundle));
             }
         }
@@ -175,10 +175,22 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`], [`Error::KeysChanged`] when the keys are not a continuation of the pinned ones.
     pub async fn person(&self, handle: &str) -> Result<Person> {
+        self.principal_by_name(PrincipalKind::User, handle).await
+    }
+
+    /// The same for a node.
+    ///
+    /// # Errors
+    /// See [`Session::person`].
+    pub async fn node(&self, name: &str) -> Result<Person> {
+        self.principal_by_name(PrincipalKind::Node, name).await
+    }
+
+    async fn principal_by_name(&self, kind: PrincipalKind, handle: &str) -> Result<Person> {
         // An id first: nobody can take another one's by choosing it as a handle.
         if let Ok(principal) = handle.parse::<PrincipalId>() {
             match self.api.directory(principal).await {
-                Ok(answer) => return self.person_of(principal, &answer.chain, None).await,
+                Ok(answer) => return self.principal_of(kind, principal, &answer.chain, None).await,
                 Err(Error::NotFound { .. }) => {}
                 Err(other) => return Err(other),
             }
@@ -186,13 +198,17 @@ impl Session {
         let answer = match self.api.lookup(handle).await {
             Err(Error::NotFound { .. }) => {
                 return Err(Error::NotFound {
-                    what: "person",
+                    what: match kind {
+                        PrincipalKind::User => "person",
+                        PrincipalKind::Node => "node",
+                    },
                     name: handle.to_owned(),
                 });
             }
             answer => answer?,
         };
-        self.person_of(answer.principal, &answer.chain, Some(handle)).await
+        self.principal_of(kind, answer.principal, &answer.chain, Some(handle))
+            .await
     }
 
     /// Verifies somebody's chain from the server, compares it with what this device and the vault pinned, and only then
@@ -203,11 +219,21 @@ impl Session {
         chain: &[B64],
         handle: Option<&str>,
     ) -> Result<Person> {
+        self.principal_of(PrincipalKind::User, principal, chain, handle).await
+    }
+
+    async fn principal_of(
+        &self,
+        kind: PrincipalKind,
+        principal: PrincipalId,
+        chain: &[B64],
+        handle: Option<&str>,
+    ) -> Result<Person> {
         let pins = self.person_pins().await?;
         let verified = self.continued(principal, chain).await?;
         let newest = verified.last().ok_or_else(|| Error::damaged("keys on the server"))?;
         let named = &newest.bundle.handle;
-        if handle.is_some_and(|handle| handle != named) || newest.bundle.kind != PrincipalKind::User {
+        if handle.is_some_and(|handle| handle != named) || newest.bundle.kind != kind {
             return Err(Error::KeysChanged("The server showed somebody else's keys.".into()));
         }
         if pins
@@ -293,6 +319,9 @@ impl Session {
     }
 
     async fn person_pins(&self) -> Result<Vec<PersonPin>> {
+        if !self.account().has_vault() {
+            return Ok(Vec::new());
+        }
         Ok(pins_in(&self.vault().await?.space))
     }
 
@@ -333,9 +362,22 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] when they are not six words of the list, [`Error::KeysChanged`] when they are other words.
     pub async fn verify_person(&self, handle: &str, words: &str) -> Result<Person> {
+        let person = self.person(handle).await?;
+        self.verify(person, words).await
+    }
+
+    /// The same for a node, whose console shows them.
+    ///
+    /// # Errors
+    /// See [`Session::verify_person`].
+    pub async fn verify_node(&self, name: &str, words: &str) -> Result<Person> {
+        let node = self.node(name).await?;
+        self.verify(node, words).await
+    }
+
+    async fn verify(&self, person: Person, words: &str) -> Result<Person> {
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
-        let person = self.person(handle).await?;
         let handle = &person.bundle.bundle.handle;
         if person.bundle.bundle.principal == self.principal() {
             return Err(Error::Invalid("that is you: compare the words of somebody else".into()));

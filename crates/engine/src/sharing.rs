@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::people::Person;
 use crate::ports::{Progress, Silent, Stage, Step};
 use crate::session::Session;
-use crate::spaces::{Draft, View};
+use crate::spaces::{Draft, Sealable, View};
 use crate::{genesis, rng};
 
 /// How old the vault's copy of a pin may grow.
@@ -188,14 +188,14 @@ impl Session {
         self.remember_head(&space).await
     }
 
-    fn wrap_current(&self, space: &Space, to: &VerifiedBundle) -> Result<holdfast_protocol::entry::Wrap> {
+    pub(crate) fn wrap_current(&self, space: &Space, to: &VerifiedBundle) -> Result<holdfast_protocol::entry::Wrap> {
         let authority = space.authority();
         let key = space.current_key().ok_or_else(no_key)?;
         let author = self.counted_bundle(space)?;
         genesis::wrap_to(authority.space(), authority.epoch(), key.key(), to, author)
     }
 
-    fn counted_bundle(&self, space: &Space) -> Result<holdfast_protocol::id::Hash> {
+    pub(crate) fn counted_bundle(&self, space: &Space) -> Result<holdfast_protocol::id::Hash> {
         space
             .authority()
             .members()
@@ -228,10 +228,7 @@ impl Session {
                     return Ok(Draft::authority(Op::Remove { principal, epoch: None }));
                 }
                 let mut draft = self.next_epoch(space, Some(principal))?;
-                let epoch = match draft.op {
-                    Op::Rotate { epoch } => Some(epoch),
-                    _ => None,
-                };
+                let epoch = draft.op.next_epoch().cloned();
                 draft.op = Op::Remove { principal, epoch };
                 Ok(draft)
             })
@@ -269,25 +266,21 @@ impl Session {
         }
         let previous: KeyField = space.current_key().ok_or_else(no_key)?.clone();
         let bundles = self.bundles();
-        let members = authority
-            .members()
-            .values()
-            .filter(|member| Some(member.principal) != without)
-            .map(|member| {
-                bundles
-                    .bundle(&member.bundle)
-                    .ok_or_else(|| Error::damaged("a member's keys"))
-            })
+        let recipients = authority.recipients(self.now_ms());
+        let recipients = recipients
+            .iter()
+            .filter(|(principal, _)| Some(**principal) != without)
+            .map(|(_, bundle)| bundles.bundle(bundle).ok_or_else(|| Error::damaged("a member's keys")))
             .collect::<Result<Vec<_>>>()?;
         let key = Key32::random(&mut rng());
         let author = self.counted_bundle(space)?;
-        let epoch = genesis::open_epoch(authority.space(), authority.epoch() + 1, &key, members, author)?;
+        let epoch = genesis::open_epoch(authority.space(), authority.epoch() + 1, &key, recipients, author)?;
         Ok(Draft {
             op: Op::Rotate { epoch },
-            body: Some(Body {
+            body: Some(Sealable::Content(Body {
                 previous_key: Some(previous),
                 ..Body::default()
-            }),
+            })),
             opens: Some(key),
         })
     }
@@ -365,7 +358,7 @@ impl Session {
         if !authority.core().encrypted || me.role != Role::Owner {
             return Ok(false);
         }
-        if authority.rotation_due() {
+        if authority.rotation_due(self.now_ms()) {
             return Ok(true);
         }
         let renew_from = self.profile().await?.and_then(|(_, renew_from)| renew_from);
@@ -397,7 +390,10 @@ impl Session {
     pub(crate) async fn upkeep_telling(&self, progress: &dyn Progress) -> Result<(Upkeep, Vec<Trouble>)> {
         let vault = self.account().vault;
         let mut total = self.upkeep(vault).await?;
-        self.expire_trash(&self.vault().await?).await?;
+        // Fetched just now.
+        if let Some(space) = self.known(vault).await? {
+            self.expire_trash(&space).await?;
+        }
         let Projects { views, mut trouble } = self.all_projects().await?;
         let projects = views.len() as u64;
         for (done, view) in (0..).zip(views) {
@@ -443,7 +439,9 @@ impl Session {
         let Some(me) = authority.members().get(&self.principal()) else {
             return Ok(Upkeep::default());
         };
-        self.expire_trash(view).await?;
+        if view.fresh {
+            self.expire_trash(&view.space).await?;
+        }
         let stated = me.bundle == self.keyring().current().bundle().hash;
         if stated && !self.renewal_due(&view.space).await? {
             return Ok(Upkeep::default());
@@ -461,7 +459,7 @@ fn concerns_one(error: &Error) -> bool {
 }
 
 /// What every member of a space can open.
-fn could_open_in(space: &Space) -> CouldOpen {
+pub(crate) fn could_open_in(space: &Space) -> CouldOpen {
     let (mut items, mut secrets) = (BTreeMap::new(), BTreeSet::new());
     for item in space.contents().items().values() {
         if item.kind == ItemKind::Secret {
@@ -485,6 +483,6 @@ fn done_elsewhere() -> Error {
     Error::Conflict("Another device did this at the same time.".into())
 }
 
-fn no_key() -> Error {
+pub(crate) fn no_key() -> Error {
     Error::NotAllowed("this device has no key to the current state of the project".into())
 }

@@ -2,7 +2,7 @@
 
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{KdfRecord, Key32, Phrase};
-use holdfast_protocol::bundle::{valid_handle, verify_chain};
+use holdfast_protocol::bundle::{PrincipalKind, valid_handle, verify_chain};
 use holdfast_protocol::entry::{SignedEntry, SpaceKind};
 use holdfast_protocol::id::PrincipalId;
 use holdfast_protocol::replay::{Authority, Bundles};
@@ -71,6 +71,7 @@ impl Session {
                 prk,
                 &record,
                 &NewIdentity {
+                    kind: PrincipalKind::User,
                     principal,
                     handle: &handle,
                     bits,

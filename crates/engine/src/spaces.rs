@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use holdfast_crypto::Key32;
-use holdfast_protocol::entry::{Body, Entry, FORMAT, Op, PackSize, Role, SignedEntry, SpaceKind};
+use holdfast_protocol::context;
+use holdfast_protocol::entry::{Body, Entry, FORMAT, Op, PackSize, Role, SignedEntry, SpaceKind, seal_body};
 use holdfast_protocol::id::{Hash, PackId, SpaceId};
 use holdfast_protocol::replay::Space;
+use holdfast_protocol::run::{AdoptBody, RunBody};
 use holdfast_protocol::wire::Entries;
 use holdfast_protocol::{Refusal, cbor, item::SpacePin, limits};
 
@@ -31,9 +33,16 @@ pub struct View {
 /// What to append, decided in the light of the newest state.
 pub struct Draft {
     pub(crate) op: Op,
-    pub(crate) body: Option<Body>,
+    pub(crate) body: Option<Sealable>,
     /// The key of the epoch that the op opens.
     pub(crate) opens: Option<Key32>,
+}
+
+/// What is sealed in an entry, which differs by op.
+pub(crate) enum Sealable {
+    Content(Body),
+    Run(RunBody),
+    Adopt(AdoptBody),
 }
 
 impl Draft {
@@ -42,7 +51,7 @@ impl Draft {
     pub fn commit(body: Body, added: Vec<PackSize>, dropped: Vec<PackId>) -> Self {
         Self {
             op: Op::Commit { added, dropped },
-            body: Some(body),
+            body: Some(Sealable::Content(body)),
             opens: None,
         }
     }
@@ -373,8 +382,9 @@ impl Session {
             let space = self.sync(id).await?;
             let mut draft = judge(&space)?;
             // Whoever left still has the key: nothing new is written under it if this user can renew it.
-            let renew_first = matches!(draft.op, Op::Commit { .. })
-                && space.authority().rotation_due()
+            let renew_first = draft.body.is_some()
+                && draft.opens.is_none()
+                && space.authority().rotation_due(self.now_ms())
                 && space.authority().role(self.principal()) == Some(Role::Owner);
             if renew_first {
                 draft = self.next_epoch(&space, None)?;
@@ -436,7 +446,12 @@ impl Session {
                 let key = draft.opens.as_ref().or(current.map(|key| key.key())).ok_or_else(|| {
                     Error::NotAllowed("this device has no key to the current state of the project".into())
                 })?;
-                Some(body.seal(key, authority.space(), epoch, seq, prev, &mut rng()))
+                let place = context::entry_body(authority.space(), epoch, seq, prev);
+                Some(match body {
+                    Sealable::Content(body) => seal_body(body, key, &place, &mut rng()),
+                    Sealable::Run(body) => seal_body(body, key, &place, &mut rng()),
+                    Sealable::Adopt(body) => seal_body(body, key, &place, &mut rng()),
+                })
             }
         };
         let entry = Entry {

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_protocol::entry::{Body, Role};
 use holdfast_protocol::id::{ItemId, PackId, SpaceId, VersionId};
 use holdfast_protocol::item::{Content, Item, Version};
+use holdfast_protocol::replay::{Authority, Space};
 
 use crate::error::{Error, Result};
 use crate::ports::Change;
 use crate::session::Session;
-use crate::spaces::{Draft, View};
+use crate::spaces::Draft;
 
 /// How long things lie in the trash.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -68,15 +69,6 @@ impl Session {
                 .items()
                 .values()
                 .partition(|item| all || (item.trashed_ms.is_some() && chosen(item.id)));
-            let needed: BTreeSet<PackId> = kept.iter().flat_map(|item| packs_of(item)).collect();
-            let seq = state.authority().seq();
-            let dropped: Vec<PackId> = gone
-                .iter()
-                .flat_map(|item| packs_of(item))
-                .filter(|id| !needed.contains(id) && state.authority().pack_live_at(id, seq))
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect();
             if gone.is_empty() && !all {
                 return Err(Error::NotFound {
                     what: "item in the trash",
@@ -85,12 +77,9 @@ impl Session {
             }
             purged.project = all;
             purged.items = gone.iter().map(|item| item.name.clone()).collect();
-            let sizes = state.authority().packs();
-            purged.bytes = dropped
-                .iter()
-                .filter_map(|id| sizes.get(id))
-                .map(|pack| pack.bytes)
-                .sum();
+            let versions = |items: &[&Item]| items.iter().flat_map(|item| packs_of(item)).collect();
+            let (dropped, bytes) = freed(state.authority(), &versions(&gone), &versions(&kept));
+            purged.bytes = bytes;
             let body = Body {
                 purged: gone.iter().map(|item| item.id).collect(),
                 trashed_ms: all.then_some(now),
@@ -126,38 +115,30 @@ impl Session {
                     "it is the only version: delete the item instead".into(),
                 ));
             }
-            let needed: BTreeSet<PackId> = packs_of(&kept).collect();
-            let (authority, packs) = (state.authority(), packs_in(&old));
-            let dropped: BTreeSet<PackId> = packs
-                .into_iter()
-                .filter(|id| !needed.contains(id) && authority.pack_live_at(id, authority.seq()))
-                .collect();
+            let (before, after) = (packs_in(&old).into_iter().collect(), packs_of(&kept).collect());
+            let (dropped, bytes) = freed(state.authority(), &before, &after);
             purged.items = vec![kept.name.clone()];
-            purged.bytes = dropped
-                .iter()
-                .filter_map(|id| authority.packs().get(id))
-                .map(|pack| pack.bytes)
-                .sum();
+            purged.bytes = bytes;
             let body = Body {
                 put: vec![kept],
                 ..Body::default()
             };
-            Ok(Draft::commit(body, Vec::new(), dropped.into_iter().collect()))
+            Ok(Draft::commit(body, Vec::new(), dropped))
         })
         .await?;
         Ok(purged)
     }
 
     /// Removes for good what has lain in the trash of a space of one's own for thirty days.
-    pub(crate) async fn expire_trash(&self, view: &View) -> Result<()> {
-        let space = view.space.authority().space();
-        if !view.fresh || view.space.authority().role(self.principal()) != Some(Role::Owner) {
+    /// `state` is what the server shows now.
+    pub(crate) async fn expire_trash(&self, state: &Space) -> Result<()> {
+        let space = state.authority().space();
+        if state.authority().role(self.principal()) != Some(Role::Owner) {
             return Ok(());
         }
         let now = self.now_ms();
         let known = self.rows.list(SEEN, space.as_bytes()).await?;
-        let trashed: BTreeMap<Vec<u8>, (ItemId, u64)> = view
-            .space
+        let trashed: BTreeMap<Vec<u8>, (ItemId, u64)> = state
             .contents()
             .items()
             .values()
@@ -191,6 +172,15 @@ impl Session {
 
 fn row_key(space: SpaceId, item: ItemId) -> Vec<u8> {
     [space.as_bytes(), item.as_bytes()].concat()
+}
+
+/// The packs that are live and no longer needed when these go and those stay, and their bytes.
+fn freed(authority: &Authority, gone: &BTreeSet<PackId>, kept: &BTreeSet<PackId>) -> (Vec<PackId>, u64) {
+    let live = |id: &&PackId| authority.pack_live_at(id, authority.seq());
+    let dropped: Vec<PackId> = gone.difference(kept).filter(live).copied().collect();
+    let sizes = dropped.iter().filter_map(|id| authority.packs().get(id));
+    let bytes = sizes.map(|pack| pack.bytes).sum();
+    (dropped, bytes)
 }
 
 fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {

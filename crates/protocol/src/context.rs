@@ -4,7 +4,7 @@
 //! moved, replayed or retyped does not open.
 
 use crate::cbor::encode;
-use crate::id::{ChunkId, Hash, ItemId, Locator, PrincipalId, SpaceId, VersionId};
+use crate::id::{ChunkId, Hash, ItemId, Locator, PrincipalId, RunId, SpaceId, VersionId};
 
 /// The body of the entry at `seq`, under the key of `epoch`.
 #[must_use]
@@ -64,4 +64,28 @@ pub fn export(record: &[u8], part: u32, parts: u32) -> Vec<u8> {
 #[must_use]
 pub fn epoch_wrap(space: SpaceId, epoch: u32, recipient: Hash, author: Hash) -> Vec<u8> {
     encode(&("epoch-wrap", space, epoch, recipient, author))
+}
+
+/// The key of a run's capsule, wrapped to its node (the OAEP label is made from this).
+#[must_use]
+pub fn capsule_wrap(space: SpaceId, run: RunId, node: Hash, author: Hash) -> Vec<u8> {
+    encode(&("capsule-wrap", space, run, node, author))
+}
+
+/// What is in a run's capsule, under the capsule's key.
+#[must_use]
+pub fn capsule(space: SpaceId, run: RunId, node: Hash, author: Hash) -> Vec<u8> {
+    encode(&("capsule", space, run, node, author))
+}
+
+/// Box `number` of a run's stream, under that stream's key.
+#[must_use]
+pub fn run_stream(space: SpaceId, run: RunId, attempt: u32, stream: &str, number: u64) -> Vec<u8> {
+    encode(&("run-stream", space, run, attempt, stream, number))
+}
+
+/// What a node says at the end of an attempt, under the run's result key.
+#[must_use]
+pub fn run_result(space: SpaceId, run: RunId, attempt: u32) -> Vec<u8> {
+    encode(&("run-result", space, run, attempt))
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::cbor::{self, Malformed};
 use crate::context;
-use crate::id::{Hash, ItemId, PackId, PrincipalId, SpaceId};
+use crate::id::{Hash, ItemId, PackId, PrincipalId, RunId, SpaceId};
 use crate::item::Item;
 use crate::limits;
 use crate::secretvalue::KeyField;
@@ -125,7 +125,20 @@ pub struct PackSize {
     pub bytes: u64,
 }
 
-/// What an entry does, in clear. Numbers 7, 8, 10 and 11 are kept for nodes and runs.
+/// What a node is given of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeScope {
+    /// With each run the capsule of that run, and nothing else.
+    #[n(0)]
+    Runs,
+    /// The epoch key, like a teammate: it reads everything.
+    #[n(1)]
+    Project,
+}
+
+/// What an entry does, in clear. Number 12 is kept for checkpoints.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Op {
     /// Begins the space (entry 0).
@@ -201,6 +214,40 @@ pub enum Op {
         #[n(1)]
         epoch: EpochStart,
     },
+    /// Lets a node do work for the space until a time (`docs/spec/nodes.md`, as all about nodes and runs).
+    #[n(7)]
+    #[cbor(map)]
+    AuthoriseNode {
+        /// Which node.
+        #[n(1)]
+        principal: PrincipalId,
+        /// Its bundle.
+        #[n(2)]
+        bundle: Hash,
+        /// The fingerprint the author saw.
+        #[n(3)]
+        fingerprint: Hash,
+        /// What it is given.
+        #[n(4)]
+        scope: NodeScope,
+        /// When that ends, in milliseconds since 1970-01-01 UTC.
+        #[n(5)]
+        until_ms: u64,
+        /// The current epoch's key, when the space is encrypted and the scope is the whole project.
+        #[n(6)]
+        wrap: Option<Wrap>,
+    },
+    /// Ends what a node may do; opens the next epoch when it held the key of this one.
+    #[n(8)]
+    #[cbor(map)]
+    WithdrawNode {
+        /// Which node.
+        #[n(1)]
+        principal: PrincipalId,
+        /// The next epoch.
+        #[n(2)]
+        epoch: Option<EpochStart>,
+    },
     /// Changes content.
     #[n(9)]
     #[cbor(map)]
@@ -212,22 +259,98 @@ pub enum Op {
         #[n(2)]
         dropped: Vec<PackId>,
     },
+    /// Orders one execution of a task on a node. The sealed part is a [`crate::run::RunBody`].
+    #[n(10)]
+    #[cbor(map)]
+    Run {
+        /// Drawn at random.
+        #[n(1)]
+        run: RunId,
+        /// Which node.
+        #[n(2)]
+        node: PrincipalId,
+        /// The bundle that the node was authorised with.
+        #[n(3)]
+        node_bundle: Hash,
+        /// Hash of the run's spec.
+        #[n(4)]
+        spec: Hash,
+        /// Hash of the capsule, for a node that has nothing else.
+        #[n(5)]
+        capsule: Option<Hash>,
+        /// When the run may no longer begin or go on, in milliseconds since 1970-01-01 UTC.
+        #[n(6)]
+        until_ms: u64,
+        /// How often it may be begun.
+        #[n(7)]
+        attempts: u32,
+    },
+    /// Takes a run back, or stops it.
+    #[n(11)]
+    #[cbor(map)]
+    WithdrawRun {
+        /// Which run.
+        #[n(1)]
+        run: RunId,
+    },
+    /// Takes a run's result and outputs over into the space. The sealed part is a [`crate::run::AdoptBody`].
+    #[n(13)]
+    #[cbor(map)]
+    Adopt {
+        /// Which run.
+        #[n(1)]
+        run: RunId,
+        /// Packs that hold its outputs.
+        #[n(2)]
+        added: Vec<PackSize>,
+    },
 }
 
 impl Op {
     /// Whether this op is part of the authority chain.
     #[must_use]
     pub fn is_authority(&self) -> bool {
-        !matches!(self, Self::Commit { .. })
+        !matches!(
+            self,
+            Self::Commit { .. } | Self::Run { .. } | Self::WithdrawRun { .. } | Self::Adopt { .. }
+        )
     }
 
-    /// Whether an entry with this op has a sealed body. (Removal has one when it opens an epoch.)
+    /// The epoch that this op opens after the first one.
+    #[must_use]
+    pub fn next_epoch(&self) -> Option<&EpochStart> {
+        match self {
+            Self::Rotate { epoch } => Some(epoch),
+            Self::Remove { epoch, .. } | Self::WithdrawNode { epoch, .. } => epoch.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The packs that this op adds to the space.
+    #[must_use]
+    pub fn added_packs(&self) -> &[PackSize] {
+        match self {
+            Self::Commit { added, .. } | Self::Adopt { added, .. } => added,
+            _ => &[],
+        }
+    }
+
+    /// Whether an entry with this op has a sealed body. (Removal and withdrawal have one when they open an epoch.)
     #[must_use]
     pub fn has_body(&self) -> bool {
         match self {
-            Self::Genesis { .. } | Self::Rotate { .. } | Self::Commit { .. } => true,
-            Self::Remove { epoch, .. } => epoch.is_some(),
-            Self::Add { .. } | Self::Leave {} | Self::SetRole { .. } | Self::Rewrap { .. } => false,
+            Self::Genesis { .. }
+            | Self::Rotate { .. }
+            | Self::Commit { .. }
+            | Self::Run { .. }
+            | Self::Adopt { .. } => true,
+            Self::Remove { epoch, .. } | Self::WithdrawNode { epoch, .. } => epoch.is_some(),
+            Self::Add { .. }
+            | Self::Leave {}
+            | Self::SetRole { .. }
+            | Self::Rewrap { .. }
+            | Self::AuthoriseNode { .. }
+            | Self::WithdrawRun { .. } => false,
         }
     }
 }
@@ -264,8 +387,7 @@ impl Body {
         prev: Hash,
         rng: &mut dyn CryptoRng,
     ) -> Vec<u8> {
-        let plain = Zeroizing::new(cbor::encode(self));
-        seal(key, &context::entry_body(space, epoch, seq, prev), &plain, rng)
+        seal_body(self, key, &context::entry_body(space, epoch, seq, prev), rng)
     }
 
     /// Opens a body at its place in the log.
@@ -280,9 +402,25 @@ impl Body {
         seq: u64,
         prev: Hash,
     ) -> Result<Self, holdfast_crypto::Error> {
-        let plain = open(key, &context::entry_body(space, epoch, seq, prev), sealed)?;
-        cbor::decode(&plain, limits::ENTRY).map_err(|_| holdfast_crypto::Error::Open)
+        open_body(sealed, key, &context::entry_body(space, epoch, seq, prev))
     }
+}
+
+/// Seals any op's body under an epoch's key.
+pub fn seal_body<B: Encode<()>>(body: &B, key: &Key32, place: &[u8], rng: &mut dyn CryptoRng) -> Vec<u8> {
+    seal(key, place, &Zeroizing::new(cbor::encode(body)), rng)
+}
+
+/// Opens any op's body at its `place` ([`context::entry_body`]).
+///
+/// # Errors
+/// The one opaque open error, also when the plaintext is not such a body.
+pub fn open_body<B>(sealed: &[u8], key: &Key32, place: &[u8]) -> Result<B, holdfast_crypto::Error>
+where
+    B: Encode<()> + for<'b> Decode<'b, ()>,
+{
+    let plain = open(key, place, sealed)?;
+    cbor::decode(&plain, limits::ENTRY).map_err(|_| holdfast_crypto::Error::Open)
 }
 
 /// One entry of a log, before it is signed.

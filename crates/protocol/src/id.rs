@@ -136,6 +136,10 @@ id!(
     /// A signed-in device, as the server lists it.
     DeviceId, 16
 );
+id!(
+    /// A run of a task on a node; also a workflow, which is many of them.
+    RunId, 16
+);
 
 impl Hash {
     /// Thirty-two zero bytes: "nothing before this".

@@ -3,6 +3,7 @@
 //! - [`bundle`]: public keys and how a chain of them is checked
 //! - [`entry`], [`item`], [`manifest`]: what a log, a space and a pack hold
 //! - [`replay`]: folding a log into a state with every check
+//! - [`run`]: what a node is given, what it says of it, and the keys of both
 //! - [`export`]: secrets in a file of their own
 //! - [`context`]: what every box is bound to
 //! - [`wire`]: the messages of the server's API
@@ -23,6 +24,7 @@ pub mod login;
 pub mod manifest;
 pub mod refusal;
 pub mod replay;
+pub mod run;
 pub mod secretvalue;
 pub mod wire;
 

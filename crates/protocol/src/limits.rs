@@ -37,3 +37,19 @@ pub const EXPORT: usize = 64 << 20;
 pub const EXPORT_PART: usize = 4 << 20;
 /// Times a client judges an operation again after somebody else was quicker.
 pub const APPEND_TRIES: usize = 16;
+/// Nodes that are authorised in one space.
+pub const NODES: usize = 100;
+/// A run's spec, in bytes.
+pub const RUN_SPEC: usize = 256 << 10;
+/// A run's capsule, in bytes.
+pub const CAPSULE: usize = 1 << 20;
+/// Times that a run may be begun.
+pub const ATTEMPTS: u32 = 10;
+/// What one box of a run's stream holds, in bytes.
+pub const STREAM_PART: usize = 64 << 10;
+/// A sealed box of a run's stream, in bytes.
+pub const STREAM_BOX: usize = 128 << 10;
+/// A sealed result of a run, in bytes.
+pub const RUN_RESULT: usize = 512 << 10;
+/// The sentence in a result, in bytes.
+pub const RESULT_SENTENCE: usize = 1_024;

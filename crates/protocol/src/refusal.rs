@@ -51,8 +51,8 @@ pub enum Refusal {
     /// Changing or removing somebody who is not in.
     #[error("this person is not a member")]
     MemberUnknown,
-    /// More members than a space may have.
-    #[error("the space has as many members as it can")]
+    /// More members or nodes than a space may have.
+    #[error("the space has as many members or nodes as it can")]
     TooManyMembers,
     /// The fingerprint in the entry is not that of the bundle in it.
     #[error("the fingerprint does not fit the keys in the entry")]
@@ -66,7 +66,8 @@ pub enum Refusal {
     /// A node as a member: nodes get grants that end, never a membership.
     #[error("only people are members")]
     NotAPerson,
-    /// A rewrap, or the return of a former member, under a bundle that does not descend from the one that counts or counted.
+    /// A rewrap, or the return of a former member or a node, under a bundle that does not descend from the one that counts or
+    /// counted.
     #[error("the new keys do not descend from the ones that count")]
     NotASuccessor,
     /// Anybody but the owner in a vault, or a change of members there.
@@ -117,6 +118,39 @@ pub enum Refusal {
     /// Purging an item, or forgetting a version, by somebody who is not an owner.
     #[error("only an owner removes things for good")]
     PurgeDenied,
+    /// Authorising somebody who is not a node.
+    #[error("only nodes are authorised to run tasks")]
+    NotANode,
+    /// A node that is not authorised, or not with these keys.
+    #[error("this node is not authorised here")]
+    NodeUnknown,
+    /// An end that has passed, or that is later than the node's.
+    #[error("the end lies in the past, or after the end of what the node may do")]
+    NodeUntil,
+    /// A node with the whole project that would be given less without a new key.
+    #[error("a node that has the whole project is withdrawn first")]
+    NodeScope,
+    /// A run's id for the second time.
+    #[error("a run with this id was ordered before")]
+    RunRepeated,
+    /// A capsule for a node that has the key, or none for one that has not.
+    #[error("the run's capsule is missing or out of place")]
+    RunCapsule,
+    /// No attempts, or too many.
+    #[error("the run's number of attempts is not possible")]
+    RunAttempts,
+    /// A run that was not ordered.
+    #[error("this run was never ordered")]
+    RunUnknown,
+    /// Withdrawing or taking over what was withdrawn or taken over before.
+    #[error("the run is over")]
+    RunOver,
+    /// A spec that does not say what the run's entry says.
+    #[error("the run's spec does not fit its entry")]
+    RunSpec,
+    /// A result that is not the node's about this run, or items that are not what it says was made.
+    #[error("the run's result does not fit the run")]
+    Result,
 }
 
 impl Refusal {
@@ -160,6 +194,17 @@ impl Refusal {
         Self::VersionPacks,
         Self::ItemGone,
         Self::PurgeDenied,
+        Self::NotANode,
+        Self::NodeUnknown,
+        Self::NodeUntil,
+        Self::NodeScope,
+        Self::RunRepeated,
+        Self::RunCapsule,
+        Self::RunAttempts,
+        Self::RunUnknown,
+        Self::RunOver,
+        Self::RunSpec,
+        Self::Result,
     ];
 
     /// The stable code, as in `docs/errors.md`.
@@ -204,6 +249,17 @@ impl Refusal {
             Self::VersionPacks => "log-version-packs",
             Self::ItemGone => "log-item-gone",
             Self::PurgeDenied => "log-purge-denied",
+            Self::NotANode => "log-not-a-node",
+            Self::NodeUnknown => "log-node-unknown",
+            Self::NodeUntil => "log-node-until",
+            Self::NodeScope => "log-node-scope",
+            Self::RunRepeated => "log-run-repeated",
+            Self::RunCapsule => "log-run-capsule",
+            Self::RunAttempts => "log-run-attempts",
+            Self::RunUnknown => "log-run-unknown",
+            Self::RunOver => "log-run-over",
+            Self::RunSpec => "log-run-spec",
+            Self::Result => "log-result",
         }
     }
 }

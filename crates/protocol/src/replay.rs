@@ -6,8 +6,12 @@
 
 mod authority;
 mod contents;
+mod nodes;
+mod runs;
 mod space;
 
 pub use authority::{Authority, BundleSource, Bundles, Member, Pack, WrapFor};
 pub use contents::{Contents, Event, EventKind};
+pub use nodes::{AuthorisedNode, OrderedRun, Outcome};
+pub use runs::{Adopted, Run, content_of, result_fits, spec_fits};
 pub use space::{Space, UnwrapKeys};

@@ -41,6 +41,13 @@ macro_rules! messages {
     )*};
 }
 
+mod nodes;
+
+pub use nodes::{
+    AskLease, Boxes, EnrolNode, Heard, Heartbeat, Lease, Leased, NodeCard, NodeRow, NodeToken, RUN_STATES, RefuseRun,
+    RunAttempt, RunEvent, RunResult, RunRow, RunState,
+};
+
 messages! {
     /// `GET /v1/server`
     struct ServerInfo {
@@ -322,6 +329,8 @@ pub mod code {
     pub const QUOTA: &str = "quota";
     /// The server's disk is full (507).
     pub const DISK_FULL: &str = "disk-full";
+    /// The entry of a run names a capsule that is not here (422).
+    pub const CAPSULE_MISSING: &str = "capsule-missing";
     /// A fault of the server (500).
     pub const INTERNAL: &str = "internal";
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use holdfast_protocol::bundle::PrincipalKind;
 
 use crate::ports::Session;
 use crate::routes::App;
 use crate::rules::{Failure, Peer};
 
-/// The signed-in caller. Tokens come in the header only, never in a URL.
+/// The signed-in caller, a person or a node. Tokens come in the header only, never in a URL.
 pub(crate) struct Caller(pub(crate) Session);
 
 impl FromRequestParts<Arc<App>> for Caller {
@@ -26,6 +27,36 @@ impl FromRequestParts<Arc<App>> for Caller {
             return Err(Failure::SignedOut);
         }
         app.rules.session(token.trim()).await.map(Caller)
+    }
+}
+
+/// The signed-in caller, who must be a person.
+pub(crate) struct Person(pub(crate) Session);
+
+impl FromRequestParts<Arc<App>> for Person {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        match caller.kind {
+            PrincipalKind::User => Ok(Self(caller)),
+            PrincipalKind::Node => Err(Failure::NotAllowed("this is not for nodes")),
+        }
+    }
+}
+
+/// The signed-in caller, who must be a node.
+pub(crate) struct Node(pub(crate) Session);
+
+impl FromRequestParts<Arc<App>> for Node {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        match caller.kind {
+            PrincipalKind::Node => Ok(Self(caller)),
+            PrincipalKind::User => Err(Failure::NotAllowed("this is for nodes alone")),
+        }
     }
 }
 

@@ -17,7 +17,9 @@ fn status(failure: &Failure) -> StatusCode {
         Failure::NotFound => StatusCode::NOT_FOUND,
         Failure::AlreadyExists(_) | Failure::Conflict(_) => StatusCode::CONFLICT,
         Failure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Failure::Refused(_) | Failure::Log(_) | Failure::PackMissing => StatusCode::UNPROCESSABLE_ENTITY,
+        Failure::Refused(_) | Failure::Log(_) | Failure::PackMissing | Failure::CapsuleMissing => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Failure::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
         Failure::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Failure::TimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -44,6 +46,7 @@ fn code_and_next(failure: &Failure) -> (&'static str, &'static str) {
         Failure::Refused(_) => (code::REFUSED, "Update the program; if it is up to date, report this."),
         Failure::Log(refusal) => (refusal.code(), "Read what is new and check the change again."),
         Failure::PackMissing => (PACK_MISSING, "Upload the missing packs and try again."),
+        Failure::CapsuleMissing => (code::CAPSULE_MISSING, "Send the capsule and try again."),
         Failure::Range { .. } => (code::REFUSED, "Ask for bytes inside of the pack."),
         Failure::RateLimited { .. } => (code::RATE_LIMITED, "Wait and try again."),
         Failure::TimedOut => (TIMED_OUT, "Try again."),

@@ -27,6 +27,12 @@ pub(crate) const SMALL_BOX: usize = 4 << 10;
 /// Body of a part.
 #[allow(clippy::cast_possible_truncation, reason = "8 MiB fits every usize")]
 pub(crate) const PART: usize = limits::PART as usize;
+/// Body of a capsule.
+pub(crate) const CAPSULE: usize = limits::CAPSULE;
+/// Body of a box of a run's stream.
+pub(crate) const STREAM_BOX: usize = limits::STREAM_BOX;
+/// Body of a run's result.
+pub(crate) const RUN_RESULT: usize = limits::RUN_RESULT;
 
 /// Until a request is answered.
 pub(crate) const REQUEST: Duration = Duration::from_secs(60);

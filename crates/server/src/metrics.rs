@@ -57,6 +57,15 @@ impl Metrics {
         let _ = writeln!(text, "holdfast_spaces {}", totals.spaces);
         text += &head("holdfast_live_bytes", "gauge", "Bytes of packs that entries name.");
         let _ = writeln!(text, "holdfast_live_bytes {}", totals.live_bytes);
+        text += &head("holdfast_nodes", "gauge", "Nodes that were not ended.");
+        let _ = writeln!(text, "holdfast_nodes {}", totals.nodes);
+        text += &head(
+            "holdfast_runs",
+            "gauge",
+            "Runs that wait for their node, and runs that are leased.",
+        );
+        let _ = writeln!(text, "holdfast_runs{{state=\"queued\"}} {}", totals.queued_runs);
+        let _ = writeln!(text, "holdfast_runs{{state=\"running\"}} {}", totals.running_runs);
         text += &head("holdfast_uptime_seconds", "gauge", "Since the server started.");
         let _ = writeln!(text, "holdfast_uptime_seconds {}", self.begun.elapsed().as_secs());
         text
@@ -103,6 +112,9 @@ mod tests {
         let text = metrics.text(Totals {
             spaces: 3,
             live_bytes: 99,
+            nodes: 4,
+            queued_runs: 5,
+            running_runs: 6,
         });
         for line in [
             "holdfast_requests_total{method=\"GET\",route=\"/v1/me\",status=\"200\"} 2",
@@ -110,6 +122,9 @@ mod tests {
             "holdfast_requests_total{method=\"other\",route=\"(none)\",status=\"404\"} 2",
             "holdfast_spaces 3",
             "holdfast_live_bytes 99",
+            "holdfast_nodes 4",
+            "holdfast_runs{state=\"queued\"} 5",
+            "holdfast_runs{state=\"running\"} 6",
             "# TYPE holdfast_uptime_seconds gauge",
         ] {
             assert!(text.lines().any(|said| said == line), "{line} in {text}");

@@ -3,7 +3,9 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::routes::{accounts, directory, events, invitations, meta, moving, packs, sessions, spaces};
+use crate::routes::{
+    accounts, directory, events, invitations, meta, moving, nodes, packs, runs, sessions, spaces, streams,
+};
 
 struct Bearer;
 
@@ -22,6 +24,7 @@ impl Modify for Bearer {
         version = "1"
     ),
     modifiers(&Bearer),
+    components(schemas(holdfast_protocol::wire::RunEvent)),
     paths(
         meta::health, meta::openapi, meta::server,
         accounts::sign_up, accounts::me, accounts::change_keys, accounts::own_recovery,
@@ -35,6 +38,9 @@ impl Modify for Bearer {
         packs::begin, packs::put_part, packs::query, packs::read, packs::abort,
         invitations::invite, invitations::list, invitations::take_back, invitations::claim,
         events::listen,
+        nodes::draw_token, nodes::enrol, nodes::list, nodes::end, nodes::set_card, nodes::lease, nodes::heartbeat,
+        runs::put_capsule, runs::capsule, runs::list, runs::show, runs::refuse, runs::put_result, runs::result,
+        streams::put_box, streams::read,
     )
 )]
 struct Api;

@@ -2,11 +2,18 @@
 //!
 //! "Durably" means that it survives the loss of power once the method has returned.
 
+mod nodes;
+mod runs;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::entry::{PackSize, Role};
 use holdfast_protocol::id::{DeviceId, Hash, InvitationId, Locator, PackId, PrincipalId, SpaceId};
 use holdfast_protocol::wire::{DeviceRow, InvitationRow, LinkBox, RecoveryBox, SpaceHead, Usage};
+
+pub use nodes::{EndedNode, NewNode, NodeStanding, Nodes};
+pub use runs::{AskedBoxes, Attempted, Beat, ChangedRun, NewBox, NewCapsule, NewResult, Runs, StoredBoxes, WorkChange};
 
 /// Why an adapter did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +48,10 @@ pub struct Account {
     pub principal: PrincipalId,
     /// What the person signs in with.
     pub handle: String,
-    /// The vault.
-    pub vault: SpaceId,
+    /// The vault; nodes have none.
+    pub vault: Option<SpaceId>,
+    /// Whether it is a node that was ended.
+    pub ended: bool,
     /// Counter of the newest bundle.
     pub counter: u32,
     /// Key-derivation record of the newest bundle.
@@ -114,6 +123,8 @@ pub struct NewTokens {
 pub struct Session {
     /// Who.
     pub principal: PrincipalId,
+    /// A person, or a node.
+    pub kind: PrincipalKind,
     /// On which device.
     pub device: DeviceId,
     /// When the access token ends.
@@ -172,6 +183,8 @@ pub struct NewEntry {
     pub added: Vec<PackSize>,
     /// Packs it drops.
     pub dropped: Vec<PackId>,
+    /// What it does to nodes and runs.
+    pub work: Option<WorkChange>,
     /// [`StoreError::Quota`] when the live bytes would be more and packs are added.
     pub quota_bytes: u64,
     /// Now.
@@ -267,11 +280,17 @@ pub struct Totals {
     pub spaces: u64,
     /// Bytes of packs that entries name and none has dropped.
     pub live_bytes: u64,
+    /// Nodes that were not ended.
+    pub nodes: u64,
+    /// Runs that wait for their node.
+    pub queued_runs: u64,
+    /// Runs that are leased.
+    pub running_runs: u64,
 }
 
 /// Accounts, logs and everything else that is small.
 #[async_trait]
-pub trait Database: Send + Sync {
+pub trait Database: Nodes + Runs + Send + Sync {
     /// 32 random bytes of this server, drawn when first asked.
     async fn secret(&self) -> Result<[u8; 32]>;
 
@@ -296,7 +315,7 @@ pub trait Database: Send + Sync {
     /// The box under a locator.
     async fn recovery(&self, locator: Locator) -> Result<Option<Vec<u8>>>;
 
-    /// Signs a device in.
+    /// Signs a device in. [`StoreError::Missing`] for a node that was ended.
     async fn create_device(
         &self,
         principal: PrincipalId,
@@ -315,8 +334,8 @@ pub trait Database: Send + Sync {
 
     /// Stores entry 0 of a space.
     async fn create_space(&self, space: NewSpace) -> Result<()>;
-    /// Compare-and-append.
-    async fn append(&self, entry: NewEntry) -> Result<()>;
+    /// Compare-and-append. Gives the runs that have another state now.
+    async fn append(&self, entry: NewEntry) -> Result<Vec<ChangedRun>>;
     /// Puts entries aside that may become part of the log later, in the place of those from `from` on that were put aside
     /// before. [`StoreError::Conflict`] when there would be a gap. Gives the number of the entry that is wanted next; without
     /// entries nothing changes.
@@ -335,7 +354,7 @@ pub trait Database: Send + Sync {
     async fn entries(&self, space: SpaceId, from: u64, limit: usize) -> Result<Vec<StoredEntry>>;
     /// Somebody's standing in a space.
     async fn membership(&self, space: SpaceId, principal: PrincipalId) -> Result<Option<Membership>>;
-    /// Live and pending bytes; `quota_bytes` is left 0.
+    /// Live and pending bytes, those of runs among the live ones; `quota_bytes` is left 0.
     async fn usage(&self, space: SpaceId) -> Result<Usage>;
     /// How much there is of everybody together.
     async fn totals(&self) -> Result<Totals>;
@@ -349,8 +368,10 @@ pub trait Database: Send + Sync {
     async fn part_stored(&self, id: PackId, blob: BlobId, part: u32, of: u32, now_ms: u64) -> Result<()>;
     /// Forgets a pack. [`StoreError::Conflict`] when an entry names it.
     async fn abort_pack(&self, space: SpaceId, id: PackId) -> Result<BlobId>;
-    /// Forgets packs that no entry names and nobody touched since `unnamed_before_ms`, and packs dropped before `dropped_before_ms`.
-    async fn sweep_packs(&self, unnamed_before_ms: u64, dropped_before_ms: u64) -> Result<Vec<BlobId>>;
+    /// Forgets packs that no entry names and nobody touched since `unnamed_before_ms`, and packs dropped before
+    /// `dropped_before_ms`. What a node began stays while it has a lease there, and what a result may name until it is no
+    /// longer held.
+    async fn sweep_packs(&self, unnamed_before_ms: u64, dropped_before_ms: u64, now_ms: u64) -> Result<Vec<BlobId>>;
     /// Whether a pack has its bytes under this name.
     async fn has_blob(&self, blob: BlobId) -> Result<bool>;
 

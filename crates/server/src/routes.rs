@@ -6,9 +6,12 @@ pub(crate) mod events;
 pub(crate) mod invitations;
 pub(crate) mod meta;
 pub(crate) mod moving;
+pub(crate) mod nodes;
 pub(crate) mod packs;
+pub(crate) mod runs;
 pub(crate) mod sessions;
 pub(crate) mod spaces;
+pub(crate) mod streams;
 
 use std::sync::Arc;
 
@@ -88,7 +91,35 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/invitations", post(invitations::invite).get(invitations::list))
         .route("/invitations/{invitation}", delete(invitations::take_back))
         .route("/invitations/{invitation}/claim", post(invitations::claim))
-        .route("/events", get(events::listen));
+        .route("/events", get(events::listen))
+        .route("/nodes/tokens", post(nodes::draw_token))
+        .route("/nodes", post(nodes::enrol).get(nodes::list))
+        .route("/nodes/{principal}", delete(nodes::end))
+        .route("/node/card", put(nodes::set_card))
+        .route("/node/lease", post(nodes::lease))
+        .route("/node/heartbeat", post(nodes::heartbeat))
+        .route(
+            "/spaces/{space}/runs/{run}/capsule",
+            put(runs::put_capsule)
+                .get(runs::capsule)
+                .layer(DefaultBodyLimit::max(limits::CAPSULE)),
+        )
+        .route("/spaces/{space}/runs", get(runs::list))
+        .route("/spaces/{space}/runs/{run}", get(runs::show))
+        .route("/spaces/{space}/runs/{run}/refuse", post(runs::refuse))
+        .route(
+            "/spaces/{space}/runs/{run}/attempts/{attempt}/streams/{stream}/{n}",
+            put(streams::put_box).layer(DefaultBodyLimit::max(limits::STREAM_BOX)),
+        )
+        .route(
+            "/spaces/{space}/runs/{run}/attempts/{attempt}/streams/{stream}",
+            get(streams::read),
+        )
+        .route(
+            "/spaces/{space}/runs/{run}/attempts/{attempt}/result",
+            put(runs::put_result).layer(DefaultBodyLimit::max(limits::RUN_RESULT)),
+        )
+        .route("/spaces/{space}/runs/{run}/result", get(runs::result));
     Router::new()
         .route("/healthz", get(meta::health))
         .route("/openapi.json", get(meta::openapi))

@@ -11,13 +11,16 @@ mod directory;
 mod failure;
 mod invitations;
 mod moving;
+mod nodes;
 mod nonces;
 mod origin;
 mod packs;
 mod ranges;
+mod runs;
 mod signin;
 mod spaces;
 mod standard;
+mod streams;
 mod tokens;
 
 use std::net::IpAddr;
@@ -38,6 +41,7 @@ use crate::ports::{Blobs, Clock, Database, Session, Totals};
 use authority::{Keys, States};
 use buckets::Limiter;
 use nonces::Nonces;
+use streams::Told;
 
 /// What an operator decides.
 #[derive(Debug, Clone)]
@@ -62,6 +66,7 @@ pub struct Rules {
     keys: Keys,
     states: States,
     events: Events,
+    told: Told,
 }
 
 /// Who asks, from where.
@@ -98,6 +103,7 @@ impl Rules {
             keys: Keys::default(),
             states: States::default(),
             events: Events::default(),
+            told: Told::default(),
         })
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::Folder;
@@ -26,6 +27,9 @@ pub use tls::Tls;
 
 /// How often the clean-up runs.
 const CLEAN_UP: Duration = Duration::from_secs(60 * 60);
+
+/// How often is done what is due in the queue of runs, when nobody asks for it.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// What an operator decides.
 #[derive(Debug, Clone)]
@@ -198,7 +202,7 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
         None => (None, None),
     };
     let accepting = tokio::spawn(connections::accept(listener, acceptor, router(app), stopping.clone()));
-    let cleaning = tokio::spawn(clean_up_hourly(Arc::clone(&rules), stopping.clone()));
+    let cleaning = tokio::spawn(look_after(Arc::clone(&rules), stopping.clone()));
     tracing::info!(port = local.port(), "listening");
     Ok(Running {
         local,
@@ -277,10 +281,16 @@ impl Drop for Running {
     }
 }
 
-async fn clean_up_hourly(rules: Arc<Rules>, stopping: CancellationToken) {
+async fn look_after(rules: Arc<Rules>, stopping: CancellationToken) {
+    let mut clean_up = tokio::time::interval_at(Instant::now() + CLEAN_UP, CLEAN_UP);
+    let mut settle = tokio::time::interval(SETTLE);
+    settle.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(CLEAN_UP) => report(rules.clean_up().await),
+            _ = clean_up.tick() => report(rules.clean_up().await),
+            _ = settle.tick() => if let Err(failure) = rules.settle().await {
+                tracing::error!(why = why(failure), "the queue of runs was not looked after");
+            },
             () = stopping.cancelled() => return,
         }
     }

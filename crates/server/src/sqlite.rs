@@ -3,12 +3,18 @@
 //! One connection writes (SQLite has one writer anyway: waiting in our queue is fairer than in its busy loop), several read.
 
 mod accounts;
+mod capsules;
 mod devices;
 mod invitations;
 mod moving;
+mod nodes;
 mod packs;
+mod queue;
 mod row;
+mod runs;
+mod said;
 mod spaces;
+mod work;
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,14 +26,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Connection as _, Row, Sqlite as Sql, Transaction};
 
 use crate::ports::{
-    Account, BlobId, Database, Membership, MovedEntries, NewAccount, NewEntry, NewKeys, NewPack, NewSpace, NewTokens,
-    Renewal, Result, Session, StoreError, StoredEntry, StoredPack, Totals,
+    Account, BlobId, ChangedRun, Database, Membership, MovedEntries, NewAccount, NewEntry, NewKeys, NewPack, NewSpace,
+    NewTokens, Renewal, Result, Session, StoreError, StoredEntry, StoredPack, Totals,
 };
 
 /// Migrations in order; each ends by setting `user_version` to its number.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_begin.sql"),
     include_str!("../migrations/0002_staged.sql"),
+    include_str!("../migrations/0003_nodes.sql"),
 ];
 const READERS: u32 = 4;
 
@@ -219,7 +226,7 @@ impl Database for Sqlite {
         spaces::insert_space(&mut tx, &space).await?;
         tx.commit().await.map_err(broken)
     }
-    async fn append(&self, entry: NewEntry) -> Result<()> {
+    async fn append(&self, entry: NewEntry) -> Result<Vec<ChangedRun>> {
         self.insert_entry(entry).await
     }
     async fn stage(&self, space: SpaceId, from: u64, entries: Vec<StoredEntry>, now_ms: u64) -> Result<u64> {
@@ -267,8 +274,9 @@ impl Database for Sqlite {
     async fn abort_pack(&self, space: SpaceId, id: PackId) -> Result<BlobId> {
         self.delete_pack(space, id).await
     }
-    async fn sweep_packs(&self, unnamed_before_ms: u64, dropped_before_ms: u64) -> Result<Vec<BlobId>> {
-        self.delete_old_packs(unnamed_before_ms, dropped_before_ms).await
+    async fn sweep_packs(&self, unnamed_before_ms: u64, dropped_before_ms: u64, now_ms: u64) -> Result<Vec<BlobId>> {
+        self.delete_old_packs(unnamed_before_ms, dropped_before_ms, now_ms)
+            .await
     }
     async fn has_blob(&self, blob: BlobId) -> Result<bool> {
         self.select_has_blob(blob).await

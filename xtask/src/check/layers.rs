@@ -10,29 +10,32 @@ use super::Verdict;
 use crate::workspace::{Metadata, Node};
 
 /// A crate of ours and those of ours it may name as dependencies. `*` is all of them.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("holdfast-crypto", &[]),
     ("holdfast-protocol", &["crypto"]),
-    ("holdfast-engine", &["protocol", "crypto"]),
+    ("holdfast-engine", &["task", "protocol", "crypto"]),
     ("holdfast-device", &["engine", "protocol", "crypto"]),
     (
         "holdfast-agent",
         &["commands", "device", "engine", "protocol", "crypto"],
     ),
     ("holdfast-import", &["protocol", "crypto"]),
+    // What a task says of itself, for whoever starts it and whoever carries it out.
+    ("holdfast-task", &[]),
     // Other people's decoders: it knows no key and nothing of ours.
     ("holdfast-preview", &[]),
     (
         "holdfast-commands",
-        &["engine", "import", "preview", "protocol", "crypto"],
+        &["engine", "import", "preview", "task", "protocol", "crypto"],
     ),
     ("holdfast-server", &["protocol", "crypto"]),
-    ("holdfast-node", &["engine", "device", "protocol", "crypto"]),
+    ("holdfast-node", &["engine", "device", "task", "protocol", "crypto"]),
     ("holdfast-bridge", &["engine", "protocol", "crypto"]),
     (
         "holdfast-cli",
         &[
-            "agent", "commands", "preview", "server", "node", "bridge", "device", "engine", "protocol", "crypto",
+            "agent", "commands", "preview", "server", "node", "task", "bridge", "device", "engine", "protocol",
+            "crypto",
         ],
     ),
     (
@@ -71,6 +74,7 @@ const STAY_OUT: [(&[&str], &[&str]); 5] = [
             "holdfast-protocol",
             "holdfast-import",
             "holdfast-preview",
+            "holdfast-task",
         ],
     ),
     (
@@ -104,6 +108,7 @@ const STAY_OUT: [(&[&str], &[&str]); 5] = [
             "holdfast-engine",
             "holdfast-device",
             "holdfast-preview",
+            "holdfast-task",
             "holdfast-commands",
             "holdfast-agent",
             "holdfast-server",

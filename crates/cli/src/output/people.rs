@@ -11,7 +11,7 @@ use holdfast_protocol::item::{ItemKind, PinState};
 use super::clean;
 use super::table::{Table, bytes, count, facts};
 use super::when::{day, minute};
-use crate::run::{AccountView, ListeningView};
+use crate::run::{AccountView, ListeningView, OwnNodeView};
 
 pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
@@ -80,6 +80,29 @@ pub(crate) fn account(view: AccountView) -> String {
         ("security words", view.words),
         ("Recovery Kit", view.kit.unwrap_or_default()),
         ("waiting for", view.invited_by.unwrap_or_default()),
+    ])
+}
+
+/// A node, on its own console.
+pub(crate) fn own_node(view: OwnNodeView) -> String {
+    let said = view.said;
+    let state = match (view.running, said.connected) {
+        (false, _) => "not working: holdfast node start",
+        (true, true) => "working",
+        (true, false) => "working; waiting for the server",
+    };
+    let operators = match said.operators.is_empty() {
+        true => "nobody yet: holdfast node trust HANDLE --words \"...\"".to_owned(),
+        false => said.operators.join(", "),
+    };
+    facts(&[
+        ("node", view.name),
+        ("server", view.server),
+        ("security words", view.words),
+        ("follows", operators),
+        ("state", state.into()),
+        ("runs", said.runs.join(", ")),
+        ("trouble", said.trouble.unwrap_or_default()),
     ])
 }
 

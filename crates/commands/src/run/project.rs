@@ -1,10 +1,11 @@
 //! Verbs about projects and who is in them.
 
 use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
-use holdfast_protocol::entry::Role;
-use holdfast_protocol::id::{PrincipalId, SpaceId};
+use holdfast_protocol::entry::{NodeScope, Role};
+use holdfast_protocol::id::{PrincipalId, RunId, SpaceId};
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
+use holdfast_protocol::run::End;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
@@ -381,6 +382,27 @@ async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, Stri
         ),
         EventKind::KeysChanged => ("keys-changed", "has new keys, confirmed by the old ones".into()),
         EventKind::Rotated => ("rotated", "renewed the project's key".into()),
+        EventKind::NodeAuthorised(node, scope) => (
+            "node-authorised",
+            format!(
+                "authorised the node {} {}",
+                handle_of(session, *node).await?,
+                match scope {
+                    NodeScope::Runs => "to do runs",
+                    NodeScope::Project => "for the whole project",
+                }
+            ),
+        ),
+        EventKind::NodeWithdrawn(node) => (
+            "node-withdrawn",
+            format!("withdrew the node {}", handle_of(session, *node).await?),
+        ),
+        EventKind::RunOrdered(run) => ("run-started", format!("started the run {}", short(*run))),
+        EventKind::RunWithdrawn(run) => ("run-stopped", format!("stopped the run {}", short(*run))),
+        EventKind::RunAdopted(run, end) => (
+            "run-ended",
+            format!("took over the run {}, which {}", short(*run), end_word(*end)),
+        ),
         EventKind::SpaceRenamed(name) => ("renamed", format!("renamed the project to \"{name}\"")),
         EventKind::SpaceTrashed => ("trashed", "put the project into the trash".into()),
         EventKind::SpaceRestored => ("restored", "took the project out of the trash".into()),
@@ -409,6 +431,21 @@ async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, Stri
             format!("removed the {} \"{name}\" for good", kind_word(*kind)),
         ),
     })
+}
+
+/// The beginning of a run's id: enough to tell runs of one project apart.
+pub(super) fn short(run: RunId) -> String {
+    run.to_string().chars().take(8).collect()
+}
+
+pub(super) fn end_word(end: End) -> &'static str {
+    match end {
+        End::Succeeded => "succeeded",
+        End::Failed => "failed",
+        End::Stopped => "was stopped",
+        End::OverLimit => "went over a limit",
+        End::BrokenOff => "was broken off",
+    }
 }
 
 fn role_word(role: Role) -> &'static str {

@@ -29,6 +29,7 @@ use crate::rng;
 pub(super) struct Job {
     pub(super) sealer: Sealer,
     pub(super) version: VersionId,
+    pub(super) manifest_key: Option<KeyField>,
     pub(super) found: Vec<Found>,
     pub(super) known: HashMap<ChunkId, ChunkRef>,
     pub(super) done: HashMap<Vec<u8>, FileDone>,
@@ -53,6 +54,7 @@ pub(super) fn produce(mut job: Job, meter: &Meter) -> Result<Produced> {
     let Job {
         sealer,
         version,
+        manifest_key,
         mut known,
         report,
         lock: _lock,
@@ -72,7 +74,7 @@ pub(super) fn produce(mut job: Job, meter: &Meter) -> Result<Produced> {
         listing_bytes: listing.len() as u64,
         listing: chunks,
     };
-    let manifest = seal_manifest(&sealer, version, &manifest)?;
+    let manifest = seal_manifest(&sealer, version, manifest_key, &manifest)?;
     packs.insert(manifest.pack);
     lock(&sealer.packer).finish()?;
     Ok(Produced {
@@ -175,16 +177,21 @@ fn seal_listing(sealer: &Sealer, known: &mut HashMap<ChunkId, ChunkRef>, listing
     references.ok_or_else(|| Error::Internal("a chunk of the listing was not packed".into()))
 }
 
-fn seal_manifest(sealer: &Sealer, version: VersionId, manifest: &Manifest) -> Result<ManifestRef> {
+fn seal_manifest(
+    sealer: &Sealer,
+    version: VersionId,
+    key: Option<KeyField>,
+    manifest: &Manifest,
+) -> Result<ManifestRef> {
     let plain = Zeroizing::new(cbor::encode(manifest));
     if holdfast_crypto::sealed_len(plain.len()) > SEALED {
         return Err(Error::Invalid(
             "That is more than one version can hold; split it into several items.".into(),
         ));
     }
-    let key = Key32::random(&mut rng());
+    let key = key.unwrap_or_else(|| KeyField::new(Key32::random(&mut rng())));
     let context = context::manifest(sealer.space, sealer.item, version);
-    let sealed = holdfast_crypto::seal(&key, &context, &plain, &mut rng());
+    let sealed = holdfast_crypto::seal(key.key(), &context, &plain, &mut rng());
     let hash = Hash::of(&sealed);
     let (pack, offset) = lock(&sealer.packer).append(&sealed, 0)?;
     Ok(ManifestRef {
@@ -192,7 +199,7 @@ fn seal_manifest(sealer: &Sealer, version: VersionId, manifest: &Manifest) -> Re
         offset,
         length: sealed.len() as u64,
         hash,
-        key: KeyField::new(key),
+        key,
     })
 }
 

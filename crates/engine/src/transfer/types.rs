@@ -28,6 +28,8 @@ pub struct Target {
     pub previous: Option<Previous>,
     /// How many packs the commit can name: an item travels whole, with all its versions.
     pub room: usize,
+    /// The manifest's key where it is not drawn at random: those who wait for a run's output know it beforehand.
+    pub manifest_key: Option<KeyField>,
     /// Kept in the journal for the caller, who finds it again in [`PendingUpload`](super::PendingUpload).
     pub memo: Vec<u8>,
 }

@@ -119,6 +119,7 @@ pub async fn upload(
         },
         lock: lock.clone(),
         version: target.version,
+        manifest_key: target.manifest_key.clone(),
         found,
         known,
         done,

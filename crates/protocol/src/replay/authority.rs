@@ -1,12 +1,16 @@
 //! Who may do what: the part of replay that needs no key.
 
+mod reads;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::bundle::{PrincipalKind, VerifiedBundle};
 use crate::entry::{Core, EpochStart, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap};
-use crate::id::{Hash, PackId, PrincipalId, SpaceId};
+use crate::id::{Hash, PackId, PrincipalId, RunId, SpaceId};
 use crate::limits;
 use crate::refusal::Refusal;
+use crate::replay::nodes::{AuthorisedNode, OrderedRun};
 
 /// Where replay finds the keys that entries name. Only bundles whose chain was verified may be in it.
 pub trait BundleSource {
@@ -83,9 +87,15 @@ pub struct Authority {
     auth_seq: u64,
     epoch: u32,
     epoch_seq: u64,
+    epoch_time_ms: u64,
     commitments: Vec<Hash>,
     members: BTreeMap<PrincipalId, Member>,
     former: BTreeMap<PrincipalId, Member>,
+    pub(super) nodes: BTreeMap<PrincipalId, AuthorisedNode>,
+    /// The newest bundle that each node was ever authorised with.
+    pub(super) node_bundles: BTreeMap<PrincipalId, Hash>,
+    /// Shared: a server copies this state for each entry, and few entries change what may be thousands of runs.
+    pub(super) runs: Arc<BTreeMap<RunId, OrderedRun>>,
     rotation_due: bool,
     packs: BTreeMap<PackId, Pack>,
     live_bytes: u64,
@@ -148,16 +158,20 @@ impl Authority {
             auth_seq: 0,
             epoch: 0,
             epoch_seq: 0,
+            epoch_time_ms: entry.time_ms,
             commitments: Vec::new(),
             members: BTreeMap::from([(entry.author, creator)]),
             former: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            node_bundles: BTreeMap::new(),
+            runs: Arc::default(),
             rotation_due: false,
             packs: BTreeMap::new(),
             live_bytes: 0,
             time_ms: entry.time_ms,
         };
         if let Some(start) = epoch {
-            state.check_wraps(start)?;
+            state.check_wraps(start, entry.time_ms)?;
             state.commitments.push(start.commitment);
         }
         Ok(state)
@@ -211,8 +225,7 @@ impl Authority {
         if entry.body.is_some() != entry.op.has_body() {
             return Err(Refusal::BodyPresence);
         }
-        let opens = matches!(entry.op, Op::Rotate { .. } | Op::Remove { epoch: Some(_), .. });
-        let expected = if opens {
+        let expected = if entry.op.next_epoch().is_some() {
             self.epoch.checked_add(1).ok_or(Refusal::Epoch)?
         } else {
             self.epoch
@@ -226,6 +239,7 @@ impl Authority {
         self.head = signed.hash;
         if entry.epoch != self.epoch {
             self.epoch_seq = entry.seq;
+            self.epoch_time_ms = entry.time_ms;
         }
         self.epoch = entry.epoch;
         self.time_ms = entry.time_ms;
@@ -240,15 +254,29 @@ impl Authority {
     fn may(&self, author: &Member, op: &Op) -> Result<(), Refusal> {
         let needs = match op {
             Op::Genesis { .. } => return Err(Refusal::Genesis),
-            Op::Add { .. } | Op::Remove { .. } | Op::SetRole { .. } | Op::Rotate { .. } => Role::Owner,
+            Op::Add { .. }
+            | Op::Remove { .. }
+            | Op::SetRole { .. }
+            | Op::Rotate { .. }
+            | Op::AuthoriseNode { .. }
+            | Op::WithdrawNode { .. } => Role::Owner,
             Op::Commit { dropped, .. } if !dropped.is_empty() => Role::Owner,
-            Op::Commit { .. } => Role::Contributor,
+            // Whether a run is the author's own is judged with the run.
+            Op::Commit { .. } | Op::Run { .. } | Op::WithdrawRun { .. } | Op::Adopt { .. } => Role::Contributor,
             Op::Leave {} | Op::Rewrap { .. } => Role::Reader,
         };
         if self.core.kind == SpaceKind::Vault
             && matches!(
                 op,
-                Op::Add { .. } | Op::Remove { .. } | Op::SetRole { .. } | Op::Leave {}
+                Op::Add { .. }
+                    | Op::Remove { .. }
+                    | Op::SetRole { .. }
+                    | Op::Leave {}
+                    | Op::AuthoriseNode { .. }
+                    | Op::WithdrawNode { .. }
+                    | Op::Run { .. }
+                    | Op::WithdrawRun { .. }
+                    | Op::Adopt { .. }
             )
         {
             return Err(Refusal::VaultAlone);
@@ -280,9 +308,7 @@ impl Authority {
                 if self.members.contains_key(principal) {
                     return Err(Refusal::MemberExists);
                 }
-                if self.members.len() >= limits::MEMBERS {
-                    return Err(Refusal::TooManyMembers);
-                }
+                self.check_room_for_a_wrap()?;
                 let added = bundles.bundle(bundle).ok_or(Refusal::BundleUnknown)?;
                 if added.fingerprint != *fingerprint || added.bundle.principal != *principal {
                     return Err(Refusal::Fingerprint);
@@ -316,7 +342,7 @@ impl Authority {
                     return Err(Refusal::SelfRemoval);
                 }
                 self.drop_member(*principal)?;
-                self.open_epoch(epoch.as_ref())?;
+                self.open_epoch(epoch.as_ref(), entry.time_ms)?;
             }
             Op::Leave {} => {
                 self.drop_member(author.principal)?;
@@ -335,8 +361,23 @@ impl Authority {
                 member.bundle_seq = entry.seq;
                 member.fingerprint = author_bundle.fingerprint;
             }
-            Op::Rotate { epoch } => self.open_epoch(Some(epoch))?,
+            Op::Rotate { epoch } => self.open_epoch(Some(epoch), entry.time_ms)?,
             Op::Commit { added, dropped } => self.change_packs(entry.seq, added, dropped)?,
+            Op::AuthoriseNode { .. } | Op::WithdrawNode { .. } => self.change_nodes(entry, bundles)?,
+            Op::Run { .. } | Op::WithdrawRun { .. } => self.change_runs(entry, author.role)?,
+            Op::Adopt { run, added } => {
+                self.adopt(entry.seq, run)?;
+                self.change_packs(entry.seq, added, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// So many members and nodes with the key that one entry can open an epoch for all of them.
+    pub(super) fn check_room_for_a_wrap(&self) -> Result<(), Refusal> {
+        let nodes = self.nodes.values().filter(|node| node.holds_key()).count();
+        if self.members.len() + nodes >= limits::MEMBERS {
+            return Err(Refusal::TooManyMembers);
         }
         Ok(())
     }
@@ -357,35 +398,53 @@ impl Authority {
         owners.next().is_some_and(|owner| owner.principal == principal) && owners.next().is_none()
     }
 
-    fn open_epoch(&mut self, start: Option<&EpochStart>) -> Result<(), Refusal> {
+    fn open_epoch(&mut self, start: Option<&EpochStart>, time_ms: u64) -> Result<(), Refusal> {
         match (self.core.encrypted, start) {
             (false, None) => Ok(()),
-            (true, Some(start)) => {
-                self.check_wraps(start)?;
-                self.commitments.push(start.commitment);
-                self.rotation_due = false;
-                Ok(())
-            }
+            (true, Some(start)) => self.start_epoch(start, time_ms),
             _ => Err(Refusal::EpochMaterial),
         }
     }
 
-    /// Exactly one wrap for each member, under the bundle that counts.
-    fn check_wraps(&self, start: &EpochStart) -> Result<(), Refusal> {
-        if start.wraps.len() != self.members.len() {
-            return Err(Refusal::Wraps);
-        }
-        let mut seen = BTreeSet::new();
-        for wrap in &start.wraps {
-            let member = self.members.get(&wrap.recipient).ok_or(Refusal::Wraps)?;
-            if wrap.bundle != member.bundle || !seen.insert(wrap.recipient) {
-                return Err(Refusal::Wraps);
-            }
-        }
+    pub(super) fn start_epoch(&mut self, start: &EpochStart, time_ms: u64) -> Result<(), Refusal> {
+        self.check_wraps(start, time_ms)?;
+        self.commitments.push(start.commitment);
+        self.rotation_due = false;
         Ok(())
     }
 
-    fn check_single_wrap(&self, wrap: Option<&Wrap>, recipient: PrincipalId, bundle: Hash) -> Result<(), Refusal> {
+    /// Who gets a wrap of an epoch that is opened at this time, and under which bundle: each member, and each node that is
+    /// given the whole project and whose time is not over.
+    #[must_use]
+    pub fn recipients(&self, time_ms: u64) -> BTreeMap<PrincipalId, Hash> {
+        let members = self.members.values().map(|member| (member.principal, member.bundle));
+        let nodes = self
+            .nodes
+            .values()
+            .filter(|node| node.holds_key() && node.until_ms > time_ms);
+        members.chain(nodes.map(|node| (node.principal, node.bundle))).collect()
+    }
+
+    /// Exactly one wrap for each recipient, under the bundle that counts.
+    fn check_wraps(&self, start: &EpochStart, time_ms: u64) -> Result<(), Refusal> {
+        let recipients = self.recipients(time_ms);
+        let mut seen = BTreeSet::new();
+        let fits = |wrap: &Wrap| recipients.get(&wrap.recipient) == Some(&wrap.bundle);
+        if start.wraps.len() == recipients.len()
+            && start.wraps.iter().all(|wrap| fits(wrap) && seen.insert(wrap.recipient))
+        {
+            Ok(())
+        } else {
+            Err(Refusal::Wraps)
+        }
+    }
+
+    pub(super) fn check_single_wrap(
+        &self,
+        wrap: Option<&Wrap>,
+        recipient: PrincipalId,
+        bundle: Hash,
+    ) -> Result<(), Refusal> {
         match (self.core.encrypted, wrap) {
             (false, None) => Ok(()),
             (true, Some(wrap)) if wrap.recipient == recipient && wrap.bundle == bundle => Ok(()),
@@ -394,7 +453,7 @@ impl Authority {
         }
     }
 
-    fn change_packs(&mut self, seq: u64, added: &[PackSize], dropped: &[PackId]) -> Result<(), Refusal> {
+    pub(super) fn change_packs(&mut self, seq: u64, added: &[PackSize], dropped: &[PackId]) -> Result<(), Refusal> {
         if added.len() + dropped.len() > limits::PACKS_PER_COMMIT {
             return Err(Refusal::PackSize);
         }
@@ -423,114 +482,10 @@ impl Authority {
         }
         Ok(())
     }
-
-    /// The space's name.
-    #[must_use]
-    pub fn space(&self) -> SpaceId {
-        self.space
-    }
-
-    /// What the space is.
-    #[must_use]
-    pub fn core(&self) -> &Core {
-        &self.core
-    }
-
-    /// Number of the last entry.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Hash of the last entry.
-    #[must_use]
-    pub fn head(&self) -> Hash {
-        self.head
-    }
-
-    /// Hash of the last authority entry.
-    #[must_use]
-    pub fn auth_head(&self) -> Hash {
-        self.auth_head
-    }
-
-    /// Number of the last authority entry.
-    #[must_use]
-    pub fn auth_seq(&self) -> u64 {
-        self.auth_seq
-    }
-
-    /// The current epoch.
-    #[must_use]
-    pub fn epoch(&self) -> u32 {
-        self.epoch
-    }
-
-    /// Number of the entry that opened the current epoch.
-    #[must_use]
-    pub fn epoch_seq(&self) -> u64 {
-        self.epoch_seq
-    }
-
-    /// The commitment to an epoch's key (encrypted spaces).
-    #[must_use]
-    pub fn commitment(&self, epoch: u32) -> Option<Hash> {
-        self.commitments.get(usize::try_from(epoch).ok()?).copied()
-    }
-
-    /// Who is in.
-    #[must_use]
-    pub fn members(&self) -> &BTreeMap<PrincipalId, Member> {
-        &self.members
-    }
-
-    /// Who was in and is not any more.
-    #[must_use]
-    pub fn former_members(&self) -> &BTreeMap<PrincipalId, Member> {
-        &self.former
-    }
-
-    /// What this person may do, if in.
-    #[must_use]
-    pub fn role(&self, principal: PrincipalId) -> Option<Role> {
-        self.members.get(&principal).map(|member| member.role)
-    }
-
-    /// Whether somebody left, so that the next owner's client should open a new epoch.
-    #[must_use]
-    pub fn rotation_due(&self) -> bool {
-        self.rotation_due
-    }
-
-    /// Every pack that the log names, dropped ones included.
-    #[must_use]
-    pub fn packs(&self) -> &BTreeMap<PackId, Pack> {
-        &self.packs
-    }
-
-    /// Whether a pack was part of the space right after the entry `seq`.
-    #[must_use]
-    pub fn pack_live_at(&self, id: &PackId, seq: u64) -> bool {
-        self.packs
-            .get(id)
-            .is_some_and(|pack| pack.added_seq <= seq && pack.dropped_seq.is_none_or(|dropped| dropped > seq))
-    }
-
-    /// Bytes of all packs that hold content: what the quota counts.
-    #[must_use]
-    pub fn live_bytes(&self) -> u64 {
-        self.live_bytes
-    }
-
-    /// Time of the last entry, by its author's clock, in milliseconds since 1970-01-01 UTC.
-    #[must_use]
-    pub fn time_ms(&self) -> u64 {
-        self.time_ms
-    }
 }
 
 /// Whether `bundle` comes after the bundle named `old` in its principal's chain.
-fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
+pub(super) fn descends(bundles: &impl BundleSource, old: &Hash, bundle: &VerifiedBundle) -> bool {
     let mut current = bundle;
     for _ in 0..limits::BUNDLE_CHAIN {
         match current.bundle.previous {

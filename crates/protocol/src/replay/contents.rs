@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entry::{Body, Op, Role, SignedEntry, SpaceKind};
-use crate::id::{ItemId, PrincipalId};
+use crate::entry::{Body, NodeScope, Op, Role, SignedEntry, SpaceKind};
+use crate::id::{ItemId, PrincipalId, RunId, VersionId};
 use crate::item::{Content, Item, ItemKind, Version};
 use crate::limits;
 use crate::refusal::Refusal;
-use crate::replay::Authority;
+use crate::replay::runs::{self, Run, Runs};
+use crate::replay::{Adopted, Authority};
+use crate::run::{AdoptBody, End, Made, RunBody, RunSpec};
+use crate::secretvalue::KeyField;
 
 /// Something that happened, as the Activity list tells it. Every field comes from a signed entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,16 @@ pub enum EventKind {
     KeysChanged,
     /// A new epoch was opened.
     Rotated,
+    /// A node may do work here.
+    NodeAuthorised(PrincipalId, NodeScope),
+    /// A node may no longer.
+    NodeWithdrawn(PrincipalId),
+    /// A run was ordered.
+    RunOrdered(RunId),
+    /// A run was taken back or stopped.
+    RunWithdrawn(RunId),
+    /// A run's result was taken over.
+    RunAdopted(RunId, End),
     /// The space has a new name.
     SpaceRenamed(String),
     /// The space went to the trash.
@@ -68,6 +81,27 @@ pub struct Contents {
     items: BTreeMap<ItemId, Item>,
     purged: BTreeSet<ItemId>,
     events: Vec<Event>,
+    runs: Runs,
+}
+
+/// An entry's sealed part, opened.
+pub(super) enum Opened {
+    /// Of most ops.
+    Content(Body),
+    /// Of an order.
+    Run(RunBody),
+    /// Of a result that is taken over.
+    Adopt(AdoptBody),
+}
+
+impl Opened {
+    /// The key of the epoch before, in the entry that opens the next one.
+    pub(super) fn previous_key(&self) -> Option<&KeyField> {
+        match self {
+            Self::Content(body) => body.previous_key.as_ref(),
+            Self::Run(_) | Self::Adopt(_) => None,
+        }
+    }
 }
 
 impl Contents {
@@ -108,16 +142,98 @@ impl Contents {
         &self.events
     }
 
+    /// Runs by id.
+    #[must_use]
+    pub fn runs(&self) -> &BTreeMap<RunId, Run> {
+        &self.runs.by_id
+    }
+
+    /// The run that made a version of an item. Not of one that took the id of a version that was forgotten since.
+    #[must_use]
+    pub fn maker(&self, item: &ItemId, version: &VersionId) -> Option<(RunId, &Adopted)> {
+        let id = self.runs.makers.get(&(*item, *version))?;
+        let adopted = self.runs.by_id.get(id)?.adopted.as_ref()?;
+        let mut made = adopted.result.made.iter();
+        let made = made.find(|made| made.item == *item && made.version == *version)?;
+        let versions = &self.items.get(item)?.versions;
+        let there = versions.iter().find(|one| one.id == *version)?;
+        let Content::Files { manifest, .. } = &there.content else {
+            return None;
+        };
+        (manifest.hash == made.manifest.hash).then_some((*id, adopted))
+    }
+
+    /// Whether an output has a place still in the state that `authority` has: its item is not purged, is of the kind that the
+    /// run was ordered for and has no version of that id, and none of its packs was dropped. An adoption leaves out all others.
+    #[must_use]
+    pub fn has_place(&self, made: &Made, spec: &RunSpec, authority: &Authority) -> bool {
+        self.has_place_at(made, spec, authority, u64::MAX)
+    }
+
+    fn has_place_at(&self, made: &Made, spec: &RunSpec, authority: &Authority, seq: u64) -> bool {
+        let taken = |item: &Item| {
+            Some(item.kind) != runs::kind_of(spec, made)
+                || item.versions.iter().any(|version| version.id == made.version)
+        };
+        !self.purged.contains(&made.item)
+            && !self.items.get(&made.item).is_some_and(taken)
+            && !made
+                .packs
+                .iter()
+                .any(|pack| authority.pack_dropped_before(&pack.id, seq))
+    }
+
     /// Applies one entry's op and opened body. `authority` may be the state after later entries; `role` the author's before it.
     pub(super) fn apply(
         &mut self,
         signed: &SignedEntry,
-        body: Option<&Body>,
+        opened: Option<&Opened>,
         authority: &Authority,
         role: Role,
     ) -> Result<(), Refusal> {
         self.note_op(signed);
-        let Some(body) = body else { return Ok(()) };
+        match (&signed.entry.op, opened) {
+            (_, None) => Ok(()),
+            (Op::Run { run, .. }, Some(Opened::Run(body))) => {
+                self.runs.order(run, body, authority)?;
+                self.note(signed, EventKind::RunOrdered(*run));
+                Ok(())
+            }
+            (Op::Adopt { run, .. }, Some(Opened::Adopt(body))) => self.adopt(signed, run, body, authority, role),
+            (_, Some(Opened::Content(body))) => self.change(signed, body, authority, role),
+            _ => Err(Refusal::BodyOpen),
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        signed: &SignedEntry,
+        run: &RunId,
+        body: &AdoptBody,
+        authority: &Authority,
+        role: Role,
+    ) -> Result<(), Refusal> {
+        let (key, made) = self.runs.adopt(run, body, signed, authority)?;
+        let opened = self.runs.by_id.get(run).ok_or(Refusal::RunUnknown)?;
+        let placed: BTreeMap<_, _> = made
+            .iter()
+            .filter(|made| self.has_place_at(made, &opened.spec, authority, signed.entry.seq))
+            .map(|made| (made.version, made))
+            .collect();
+        let makers: Vec<_> = placed.values().map(|made| ((made.item, made.version), *run)).collect();
+        runs::check_items(&self.items, &body.put, &opened.spec, &key, placed)?;
+        let end = opened
+            .adopted
+            .as_ref()
+            .map_or(End::BrokenOff, |adopted| adopted.result.end);
+        self.runs.makers.extend(makers);
+        self.note(signed, EventKind::RunAdopted(*run, end));
+        body.put
+            .iter()
+            .try_for_each(|item| self.put(signed, item, authority, role))
+    }
+
+    fn change(&mut self, signed: &SignedEntry, body: &Body, authority: &Authority, role: Role) -> Result<(), Refusal> {
         let carries_content = matches!(signed.entry.op, Op::Genesis { .. } | Op::Commit { .. });
         let empty = body.name.is_none() && body.trashed_ms.is_none() && body.put.is_empty() && body.purged.is_empty();
         if !carries_content && !empty {
@@ -248,7 +364,11 @@ impl Contents {
             Op::SetRole { principal, role } => EventKind::RoleChanged(*principal, *role),
             Op::Rewrap { .. } => EventKind::KeysChanged,
             Op::Rotate { .. } => EventKind::Rotated,
-            Op::Commit { .. } => return,
+            Op::AuthoriseNode { principal, scope, .. } => EventKind::NodeAuthorised(*principal, *scope),
+            Op::WithdrawNode { principal, .. } => EventKind::NodeWithdrawn(*principal),
+            Op::WithdrawRun { run } => EventKind::RunWithdrawn(*run),
+            // Told with what is in them.
+            Op::Commit { .. } | Op::Run { .. } | Op::Adopt { .. } => return,
         };
         self.note(signed, kind);
     }

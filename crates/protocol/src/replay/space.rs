@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use holdfast_crypto::Key32;
 
-use crate::entry::{Body, Op, Role, SignedEntry, epoch_commitment};
+use crate::context;
+use crate::entry::{Op, Role, SignedEntry, epoch_commitment, open_body};
 use crate::id::{PrincipalId, SpaceId};
 use crate::refusal::Refusal;
+use crate::replay::contents::Opened;
 use crate::replay::{Authority, BundleSource, Contents, EventKind, WrapFor};
 use crate::secretvalue::KeyField;
 
@@ -89,11 +91,11 @@ impl Space {
     fn take(&mut self, signed: &SignedEntry, role: Role) {
         let entry = &signed.entry;
         let wraps: &[_] = match &entry.op {
-            Op::Genesis { epoch: Some(start), .. }
-            | Op::Rotate { epoch: start }
-            | Op::Remove { epoch: Some(start), .. } => &start.wraps,
-            Op::Add { wrap: Some(wrap), .. } | Op::Rewrap { wrap: Some(wrap) } => std::slice::from_ref(wrap),
-            _ => &[],
+            Op::Genesis { epoch: Some(start), .. } => &start.wraps,
+            Op::Add { wrap: Some(wrap), .. }
+            | Op::Rewrap { wrap: Some(wrap) }
+            | Op::AuthoriseNode { wrap: Some(wrap), .. } => std::slice::from_ref(wrap),
+            op => op.next_epoch().map_or(&[], |start| &start.wraps),
         };
         if let Some(wrap) = wraps.iter().find(|wrap| wrap.recipient == self.me) {
             self.wrap = Some(WrapFor {
@@ -131,21 +133,25 @@ impl Space {
             let opener = self
                 .waiting
                 .iter()
-                .find(|waiting| waiting.signed.entry.epoch == epoch && opens_epoch(&waiting.signed.entry.op))
+                .find(|waiting| waiting.signed.entry.epoch == epoch && waiting.signed.entry.op.next_epoch().is_some())
                 .ok_or(Refusal::PreviousKey)?;
-            let body = self.open_body(&opener.signed)?.ok_or(Refusal::BodyPresence)?;
-            key = body.previous_key.clone().ok_or(Refusal::PreviousKey)?;
+            let opened = self.open_entry(&opener.signed)?.ok_or(Refusal::BodyPresence)?;
+            key = opened.previous_key().cloned().ok_or(Refusal::PreviousKey)?;
             epoch -= 1;
         }
     }
 
-    fn open_body(&self, signed: &SignedEntry) -> Result<Option<Body>, Refusal> {
+    fn open_entry(&self, signed: &SignedEntry) -> Result<Option<Opened>, Refusal> {
         let entry = &signed.entry;
         let Some(sealed) = &entry.body else { return Ok(None) };
-        let key = self.keys.get(&entry.epoch).ok_or(Refusal::BodyOpen)?;
-        Body::open(sealed, key.key(), entry.space, entry.epoch, entry.seq, entry.prev)
-            .map(Some)
-            .map_err(|_| Refusal::BodyOpen)
+        let key = self.keys.get(&entry.epoch).ok_or(Refusal::BodyOpen)?.key();
+        let place = context::entry_body(entry.space, entry.epoch, entry.seq, entry.prev);
+        let opened = match &entry.op {
+            Op::Run { .. } => open_body(sealed, key, &place).map(Opened::Run),
+            Op::Adopt { .. } => open_body(sealed, key, &place).map(Opened::Adopt),
+            _ => open_body(sealed, key, &place).map(Opened::Content),
+        };
+        opened.map(Some).map_err(|_| Refusal::BodyOpen)
     }
 
     fn read_waiting(&mut self) -> Result<(), Refusal> {
@@ -157,10 +163,10 @@ impl Space {
                 self.waiting.push(next);
                 break;
             }
-            let body = self.open_body(&next.signed)?;
-            let previous = body.as_ref().and_then(|body| body.previous_key.as_ref());
+            let opened = self.open_entry(&next.signed)?;
+            let previous = opened.as_ref().and_then(Opened::previous_key);
             match previous {
-                Some(previous) if opens_epoch(&entry.op) => {
+                Some(previous) if entry.op.next_epoch().is_some() => {
                     let committed = entry
                         .epoch
                         .checked_sub(1)
@@ -170,11 +176,11 @@ impl Space {
                     }
                 }
                 Some(_) => return Err(Refusal::PreviousKey),
-                None if opens_epoch(&entry.op) => return Err(Refusal::PreviousKey),
+                None if entry.op.next_epoch().is_some() => return Err(Refusal::PreviousKey),
                 None => {}
             }
             self.contents
-                .apply(&next.signed, body.as_ref(), &self.authority, next.role)?;
+                .apply(&next.signed, opened.as_ref(), &self.authority, next.role)?;
         }
         self.waiting.extend(rest);
         Ok(())
@@ -240,9 +246,4 @@ impl Space {
     pub fn unread_entries(&self) -> usize {
         self.waiting.len()
     }
-}
-
-/// Whether an op opens an epoch after the first.
-fn opens_epoch(op: &Op) -> bool {
-    matches!(op, Op::Rotate { .. } | Op::Remove { epoch: Some(_), .. })
 }

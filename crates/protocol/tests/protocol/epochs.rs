@@ -107,18 +107,18 @@ fn leaving_asks_for_a_rotation_and_an_opener_answers() {
     let mut log = three_epochs();
     log.push(&log.add(ana().first(), ben().first(), Role::Contributor));
     log.push(&log.leave(ben().first()));
-    assert!(log.state.rotation_due());
+    assert!(log.state.rotation_due(0));
     assert_eq!(log.state.epoch(), 2);
     let mut rotated = log.clone();
     rotated.push(&log.rotate(ana().first()));
-    assert!(!rotated.state.rotation_due());
+    assert!(!rotated.state.rotation_due(0));
     rotated.push(&rotated.commit(ana().first(), rename("Without Ben")));
     assert_eq!(rotated.read_as(ben()).unwrap().contents().name(), "Scans of the year");
 
     let mut open = Log::standard(ana().first());
     open.push(&open.add(ana().first(), ben().first(), Role::Contributor));
     open.push(&open.leave(ben().first()));
-    assert!(!open.state.rotation_due());
+    assert!(!open.state.rotation_due(0));
 }
 
 #[test]

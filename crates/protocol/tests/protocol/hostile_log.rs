@@ -49,7 +49,15 @@ fn the_recorded_log_itself_is_accepted() {
 /// Every byte of every entry, one bit each: it does not parse, or the state before it refuses it.
 #[test]
 fn a_flipped_bit_in_any_byte_of_any_entry_is_refused() {
-    let log = recorded();
+    flips(recorded());
+}
+
+#[test]
+fn and_in_a_log_with_runs() {
+    flips(&story::runs());
+}
+
+fn flips(log: &Log) {
     let mut state: Option<Authority> = None;
     let (mut parsed, mut bytes) = (0, 0);
     for signed in &log.entries {

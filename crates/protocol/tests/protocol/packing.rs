@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_protocol::context;
-use holdfast_protocol::id::{ChunkId, Hash, ItemId, Locator, PrincipalId, SpaceId, VersionId};
+use holdfast_protocol::id::{ChunkId, Hash, ItemId, Locator, PrincipalId, RunId, SpaceId, VersionId};
 use holdfast_protocol::limits::WINDOW;
 use holdfast_protocol::manifest::{chunk_key, padded_pack_len};
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ fn contexts() -> Vec<Vec<u8>> {
     let space = |byte| SpaceId([byte; 32]);
     let hash = |byte| Hash([byte; 32]);
     let (item, id) = (|byte| ItemId([byte; 16]), |byte| ChunkId([byte; 32]));
+    let run = |byte| RunId([byte; 16]);
     let (version, who) = (|byte| VersionId([byte; 16]), |byte| PrincipalId([byte; 16]));
     vec![
         context::entry_body(space(a), 1, 1, hash(a)),
@@ -58,6 +59,26 @@ fn contexts() -> Vec<Vec<u8>> {
         context::epoch_wrap(space(a), 2, hash(a), hash(b)),
         context::epoch_wrap(space(a), 1, hash(b), hash(a)),
         context::epoch_wrap(space(a), 1, hash(a), hash(a)),
+        context::capsule_wrap(space(a), run(a), hash(a), hash(b)),
+        context::capsule_wrap(space(b), run(a), hash(a), hash(b)),
+        context::capsule_wrap(space(a), run(b), hash(a), hash(b)),
+        context::capsule_wrap(space(a), run(a), hash(b), hash(a)),
+        context::capsule_wrap(space(a), run(a), hash(a), hash(a)),
+        context::capsule(space(a), run(a), hash(a), hash(b)),
+        context::capsule(space(b), run(a), hash(a), hash(b)),
+        context::capsule(space(a), run(b), hash(a), hash(b)),
+        context::capsule(space(a), run(a), hash(b), hash(a)),
+        context::capsule(space(a), run(a), hash(a), hash(a)),
+        context::run_stream(space(a), run(a), 1, "log", 0),
+        context::run_stream(space(b), run(a), 1, "log", 0),
+        context::run_stream(space(a), run(b), 1, "log", 0),
+        context::run_stream(space(a), run(a), 2, "log", 0),
+        context::run_stream(space(a), run(a), 1, "metrics", 0),
+        context::run_stream(space(a), run(a), 1, "log", 1),
+        context::run_result(space(a), run(a), 1),
+        context::run_result(space(b), run(a), 1),
+        context::run_result(space(a), run(b), 1),
+        context::run_result(space(a), run(a), 2),
     ]
 }
 
@@ -145,6 +166,34 @@ fn contexts_are_the_tuples_of_the_table() {
     assert_eq!(
         context::epoch_wrap(SpaceId([1; 32]), 7, Hash([2; 32]), Hash([3; 32])),
         expected
+    );
+    contexts_of_runs();
+}
+
+fn contexts_of_runs() {
+    let (space, run) = (SpaceId([1; 32]), RunId([2; 16]));
+    let begin = |head: &[u8], rest: &[&[u8]]| {
+        let mut all = [head, b"\x58\x20", &[1; 32], b"\x50", &[2; 16]].concat();
+        rest.iter().for_each(|part| all.extend_from_slice(part));
+        all
+    };
+    let two_hashes: [&[u8]; 4] = [b"\x58\x20", &[3; 32], b"\x58\x20", &[4; 32]];
+    let (node, author) = (Hash([3; 32]), Hash([4; 32]));
+    assert_eq!(
+        context::capsule_wrap(space, run, node, author),
+        begin(b"\x85\x6ccapsule-wrap", &two_hashes)
+    );
+    assert_eq!(
+        context::capsule(space, run, node, author),
+        begin(b"\x85\x67capsule", &two_hashes)
+    );
+    assert_eq!(
+        context::run_stream(space, run, 2, "log", 256),
+        begin(b"\x86\x6arun-stream", &[b"\x02\x63log\x19\x01\x00"])
+    );
+    assert_eq!(
+        context::run_result(space, run, 3),
+        begin(b"\x84\x6arun-result", &[b"\x03"])
     );
 }
 

@@ -3,7 +3,8 @@
 mod chain;
 mod contents;
 mod keys;
-mod members;
+pub(crate) mod members;
+pub(crate) mod runs;
 
 use std::collections::BTreeSet;
 
@@ -65,6 +66,17 @@ refusals! {
     VersionPacks refuses_log_version_packs contents::version_packs;
     ItemGone refuses_log_item_gone contents::item_gone;
     PurgeDenied refuses_log_purge_denied contents::purge_denied;
+    NotANode refuses_log_not_a_node runs::not_a_node;
+    NodeUnknown refuses_log_node_unknown runs::node_unknown;
+    NodeUntil refuses_log_node_until runs::node_until;
+    NodeScope refuses_log_node_scope runs::node_scope;
+    RunRepeated refuses_log_run_repeated runs::run_repeated;
+    RunCapsule refuses_log_run_capsule runs::run_capsule;
+    RunAttempts refuses_log_run_attempts runs::run_attempts;
+    RunUnknown refuses_log_run_unknown runs::run_unknown;
+    RunOver refuses_log_run_over runs::run_over;
+    RunSpec refuses_log_run_spec runs::run_spec;
+    Result refuses_log_result runs::results;
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! The table "who may do what" of `docs/spec/log.md`, every cell of it.
 
 use holdfast_protocol::Refusal;
-use holdfast_protocol::entry::{Body, Role};
+use holdfast_protocol::entry::{Body, NodeScope, Role};
+use holdfast_protocol::id::RunId;
+use holdfast_protocol::run::End;
 
 use crate::support::log::{Draft, Log};
-use crate::support::people::{ana, ben, carl, dora};
+use crate::support::people::{Keys, ana, ben, big_node, carl, dora, node};
+use crate::support::runs::{LATER, UNTIL, adopted, capsule, result, spec};
 use crate::support::things::{note, pack, purge, put};
 
 const READER: Option<Role> = Some(Role::Reader);
@@ -63,6 +66,36 @@ const TABLE: &[Row] = &[
         |log| log.packs(ben().first(), &[], &[pack(1).id], Body::default()),
         Role::Owner,
     ),
+    (
+        "authorise a node",
+        |log| log.authorise(ben().first(), big_node().first(), NodeScope::Project, UNTIL),
+        Role::Owner,
+    ),
+    (
+        "authorise a node again",
+        |log| log.authorise(ben().first(), node().first(), NodeScope::Runs, LATER),
+        Role::Owner,
+    ),
+    (
+        "withdraw a node",
+        |log| log.withdraw_node(ben().first(), node().principal()),
+        Role::Owner,
+    ),
+    ("order a run", |log| order(log, ben().first(), 0x42), Role::Contributor),
+    (
+        "withdraw somebody else's run",
+        |log| log.withdraw_run(ben().first(), RunId([0x41; 16])),
+        Role::Owner,
+    ),
+    (
+        "adopt a run",
+        |log| {
+            let spec = spec(log.space(), node().first(), 0x41);
+            let signed = result(&spec, End::Succeeded).sign(&node().first().sign);
+            adopted(log, ben().first(), &spec, &signed)
+        },
+        Role::Contributor,
+    ),
 ];
 
 /// A log in which Ben has this role, or is not in it.
@@ -74,10 +107,43 @@ fn log_with(encrypted: bool, role: Option<Role>) -> Log {
     };
     log.push(&log.add(ana().first(), carl().first(), Role::Reader));
     log.push(&log.packs(ana().first(), &[pack(1)], &[], put(note(1, ana().principal()))));
+    log.push(&log.authorise(ana().first(), node().first(), NodeScope::Runs, UNTIL));
+    log.push(&order(&log, ana().first(), 0x41));
     if let Some(role) = role {
         log.push(&log.add(ana().first(), ben().first(), role));
     }
     log
+}
+
+fn order(log: &Log, by: &'static Keys, run: u8) -> Draft {
+    let spec = spec(log.space(), node().first(), run);
+    let sealed = capsule(&spec, by, node().first());
+    log.order(by, node().first(), &spec, Some(&sealed))
+}
+
+/// Whoever ordered a run takes it back while he may order, and owners take back any.
+#[test]
+fn a_run_is_withdrawn_by_its_author_or_an_owner() {
+    for encrypted in [true, false] {
+        let mut log = log_with(encrypted, CONTRIBUTOR);
+        log.push(&order(&log, ben().first(), 0x42));
+        log.push(&log.set_role(ana().first(), carl().principal(), Role::Contributor));
+        let by = |log: &Log, who: &'static Keys| {
+            let draft = log.withdraw_run(who, RunId([0x42; 16]));
+            log.verdict(&draft.finish(), ana()).err()
+        };
+        for (who, wanted) in [
+            (ben(), None),
+            (ana(), None),
+            (carl(), Some(Refusal::RoleDenied)),
+            (dora(), Some(Refusal::AuthorUnknown)),
+        ] {
+            assert_eq!(by(&log, who.first()), wanted);
+        }
+        log.push(&log.set_role(ana().first(), ben().principal(), Role::Reader));
+        assert_eq!(by(&log, ben().first()), Some(Refusal::RoleDenied));
+        assert_eq!(by(&log, ana().first()), None);
+    }
 }
 
 #[test]

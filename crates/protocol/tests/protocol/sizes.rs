@@ -3,12 +3,14 @@
 use holdfast_protocol::bundle::{SignedBundle, verify_chain};
 use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{Body, Entry, EpochStart, Op, SignedEntry, Wrap};
-use holdfast_protocol::id::{Hash, PrincipalId};
-use holdfast_protocol::limits::{BUNDLE, BUNDLE_CHAIN, ENTRY, MEMBERS};
+use holdfast_protocol::id::{Hash, PrincipalId, SpaceId};
+use holdfast_protocol::limits::{BUNDLE, BUNDLE_CHAIN, CAPSULE, ENTRY, MEMBERS, RESULT_SENTENCE, RUN_RESULT, RUN_SPEC};
 use holdfast_protocol::manifest::{FileRecord, Manifest};
+use holdfast_protocol::run::{Capsule, End, RunResult, RunSpec, SignedResult};
 
 use crate::support::log::Log;
-use crate::support::people::ana;
+use crate::support::people::{ana, node};
+use crate::support::runs;
 
 /// A commit whose signed form is exactly this long.
 fn entry_of(len: usize) -> Result<SignedEntry, cbor::Malformed> {
@@ -138,5 +140,46 @@ fn deep_nesting_ends_in_an_error() {
         let unknown = [[0xa1, 0x18, 0x63].as_slice(), &deep[4..]].concat();
         assert!(cbor::decode::<Body>(&unknown, ENTRY).is_err());
         assert!(cbor::decode::<Manifest>(&unknown, ENTRY).is_err());
+    }
+}
+
+/// Nothing of a run is decoded that is larger than it may be.
+#[test]
+fn what_belongs_to_a_run_has_its_limits() {
+    let spec = runs::spec(SpaceId([1; 32]), node().first(), 0x41);
+    let padded = |len: usize| RunSpec {
+        entry: "x".repeat(len),
+        ..spec.clone()
+    };
+    // One text of more than 65,535 bytes: its head is as long in both.
+    let around = cbor::encoded_len(&padded(70_000)) - 70_000;
+    let reads = |len: usize| RunSpec::from_bytes(&cbor::encode(&padded(len - around))).is_ok();
+    assert!(reads(RUN_SPEC) && !reads(RUN_SPEC + 1));
+
+    let said = |len: usize| RunResult {
+        sentence: "x".repeat(len),
+        ..runs::result(&spec, End::Failed)
+    };
+    let reads = |result: RunResult| SignedResult::from_bytes(result.sign(&node().first().sign).as_bytes()).is_ok();
+    assert!(reads(said(RESULT_SENTENCE)) && !reads(said(RESULT_SENTENCE + 1)));
+    let long = |inputs: usize| RunResult {
+        inputs: vec![Hash([1; 32]); inputs],
+        ..said(1)
+    };
+    assert!(reads(long(15_000)) && !reads(long(RUN_RESULT / 34 + 1)));
+
+    let capsule = runs::capsule(&spec, node().first(), node().first()).to_bytes();
+    let longer = |len: usize| {
+        let mut bytes = capsule.clone();
+        bytes.resize(len, 0);
+        bytes
+    };
+    assert!(Capsule::from_bytes(&capsule).is_ok() && Capsule::from_bytes(&longer(CAPSULE + 1)).is_err());
+    for major in [0x40u8, 0x60, 0x80, 0xa0] {
+        let mut huge = vec![0xa1, 0x01, major | 27];
+        huge.extend_from_slice(&(u64::MAX >> 1).to_be_bytes());
+        assert!(RunSpec::from_bytes(&huge).is_err() && RunSpec::from_bytes(&huge[2..]).is_err());
+        assert!(SignedResult::from_bytes(&huge).is_err() && SignedResult::from_bytes(&huge[2..]).is_err());
+        assert!(Capsule::from_bytes(&huge).is_err() && Capsule::from_bytes(&huge[2..]).is_err());
     }
 }

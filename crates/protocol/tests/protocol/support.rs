@@ -4,5 +4,6 @@ pub(crate) mod cbor;
 pub(crate) mod log;
 pub(crate) mod people;
 pub(crate) mod rng;
+pub(crate) mod runs;
 pub(crate) mod story;
 pub(crate) mod things;

@@ -1,5 +1,6 @@
 //! Accounts, chains, recovery boxes, tokens, invitations.
 
+use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::id::{InvitationId, Locator};
 use holdfast_protocol::wire::{B64, LinkBox};
 
@@ -43,7 +44,7 @@ pub(super) async fn unique_in_every_way(database: &dyn Database) {
         .expect("an account");
     assert_eq!(
         (found.principal, found.vault, found.counter),
-        (principal(2), space(2), 0)
+        (principal(2), Some(space(2)), 0)
     );
     assert_eq!(found.kdf, bundle(2, 0).kdf);
     assert_eq!(database.account(principal(2)).await.expect("an answer"), Some(found));
@@ -161,6 +162,7 @@ pub(super) async fn tokens(database: &dyn Database) {
         session,
         Session {
             principal: principal(2),
+            kind: PrincipalKind::User,
             device: device(30),
             expires_ms: 1_000
         }

@@ -183,20 +183,24 @@ pub(super) async fn swept(database: &dyn Database) {
     database.append(commit).await.expect("named");
     let blob = |n: u8| BlobId([n; 16]);
     // Pack 1 was dropped at 500, pack 10 at 1 by the tests before.
-    let mut gone = database.sweep_packs(20_000, 500).await.expect("swept");
+    let mut gone = database.sweep_packs(20_000, 500, 1_000_000).await.expect("swept");
     gone.sort();
     assert_eq!(
         gone,
         [blob(10), blob(20)],
         "not what is named, not what was touched later, not what was dropped later"
     );
-    assert_eq!(database.sweep_packs(0, 501).await.expect("swept"), [blob(1)]);
+    assert_eq!(database.sweep_packs(0, 501, 1_000_000).await.expect("swept"), [blob(1)]);
     for (n, there) in [(1, false), (20, false), (21, true), (22, true)] {
         assert_eq!(database.has_blob(blob(n)).await.expect("an answer"), there, "{n}");
     }
     database.begin_pack(pack(21, 53, 1, 30_000)).await.expect("found");
     assert!(
-        database.sweep_packs(25_000, 0).await.expect("swept").is_empty(),
+        database
+            .sweep_packs(25_000, 0, 1_000_000)
+            .await
+            .expect("swept")
+            .is_empty(),
         "asking again is a touch"
     );
 }

@@ -16,6 +16,7 @@ pub(super) fn entry(n: u8, seq: u8) -> NewEntry {
         members: Vec::new(),
         added: Vec::new(),
         dropped: Vec::new(),
+        work: None,
         quota_bytes: u64::MAX,
         now_ms: 1,
     }
@@ -81,7 +82,7 @@ pub(super) async fn many_writers_one_winner(database: &dyn Database) {
         assert!(
             outcomes
                 .iter()
-                .all(|outcome| matches!(outcome, Ok(()) | Err(StoreError::Conflict))),
+                .all(|outcome| matches!(outcome, Ok(_) | Err(StoreError::Conflict))),
             "{outcomes:?}"
         );
     }

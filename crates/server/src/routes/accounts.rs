@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use holdfast_protocol::wire::{ErrorBody, KeyChange, Me, Recover, Recovered, RecoveryBox, SignUp};
 
 use super::App;
-use crate::auth::{Caller, From};
+use crate::auth::{From, Person};
 use crate::http::Json;
 use crate::rules::Failure;
 
@@ -31,7 +31,7 @@ pub(crate) async fn sign_up(
     (status = 200, description = "The account", body = Me),
     (status = "4XX", description = "401", body = ErrorBody),
 ))]
-pub(crate) async fn me(State(app): State<Arc<App>>, Caller(caller): Caller) -> Result<axum::Json<Me>, Failure> {
+pub(crate) async fn me(State(app): State<Arc<App>>, Person(caller): Person) -> Result<axum::Json<Me>, Failure> {
     app.rules.me(caller).await.map(axum::Json)
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn me(State(app): State<Arc<App>>, Caller(caller): Caller) -> R
 ))]
 pub(crate) async fn change_keys(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Json(request): Json<KeyChange>,
 ) -> Result<StatusCode, Failure> {
     app.rules
@@ -58,7 +58,7 @@ pub(crate) async fn change_keys(
 ))]
 pub(crate) async fn own_recovery(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
 ) -> Result<axum::Json<RecoveryBox>, Failure> {
     app.rules.own_recovery(caller).await.map(axum::Json)
 }
@@ -70,7 +70,7 @@ pub(crate) async fn own_recovery(
 ))]
 pub(crate) async fn set_recovery(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Json(request): Json<RecoveryBox>,
 ) -> Result<StatusCode, Failure> {
     app.rules
@@ -86,7 +86,7 @@ pub(crate) async fn set_recovery(
 ))]
 pub(crate) async fn remove_recovery(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
 ) -> Result<StatusCode, Failure> {
     app.rules
         .set_recovery(caller, None)

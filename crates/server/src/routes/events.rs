@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use holdfast_protocol::wire::{ErrorBody, SpaceEvent};
+use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -43,20 +44,21 @@ impl Listener {
                 () = self.app.stopping.cancelled() => return None,
             };
             match signal {
-                Signal::Space { event, to } if to.contains(&self.caller.principal) => return to_line(&event),
+                Signal::Space { event, to } if to.contains(&self.caller.principal) => return to_line("space", &event),
+                Signal::Run { event, to } if to.contains(&self.caller.principal) => return to_line("run", &event),
                 Signal::DeviceEnded(device) if device == self.caller.device => return None,
-                Signal::Space { .. } | Signal::DeviceEnded(_) => {}
+                Signal::Space { .. } | Signal::Run { .. } | Signal::DeviceEnded(_) => {}
             }
         }
     }
 }
 
-fn to_line(event: &SpaceEvent) -> Option<Event> {
-    Event::default().event("space").json_data(event).ok()
+fn to_line(name: &str, event: &impl Serialize) -> Option<Event> {
+    Event::default().event(name).json_data(event).ok()
 }
 
-/// Hints: `event: space` with a `SpaceEvent` for each new entry of a space that the caller is in. Nothing is sent twice or
-/// kept; ask `GET /v1/spaces` after connecting.
+/// Hints: `event: space` with a `SpaceEvent` for each new entry of a space that the caller is in, and `event: run` with a
+/// `RunEvent` when something is new about a run there. Nothing is sent twice or kept; ask `GET /v1/spaces` after connecting.
 #[utoipa::path(get, path = "/v1/events", tag = "events", security(("bearer" = [])), responses(
     (status = 200, description = "Server-sent events, until the access token ends", body = SpaceEvent, content_type = "text/event-stream"),
     (status = "4XX", description = "401", body = ErrorBody),

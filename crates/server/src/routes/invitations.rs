@@ -8,7 +8,7 @@ use holdfast_protocol::id::InvitationId;
 use holdfast_protocol::wire::{ClaimInvitation, ErrorBody, InvitationRow, NewInvitation};
 
 use super::App;
-use crate::auth::Caller;
+use crate::auth::Person;
 use crate::http::{Ids, Json};
 use crate::rules::Failure;
 
@@ -19,7 +19,7 @@ use crate::rules::Failure;
 ))]
 pub(crate) async fn invite(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Json(request): Json<NewInvitation>,
 ) -> Result<StatusCode, Failure> {
     app.rules.invite(caller, &request).await.map(|()| StatusCode::CREATED)
@@ -32,7 +32,7 @@ pub(crate) async fn invite(
 ))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
 ) -> Result<axum::Json<Vec<InvitationRow>>, Failure> {
     app.rules.invitations(caller).await.map(axum::Json)
 }
@@ -45,7 +45,7 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn take_back(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(id): Ids<InvitationId>,
 ) -> Result<StatusCode, Failure> {
     app.rules.take_back(caller, id).await.map(|()| StatusCode::NO_CONTENT)
@@ -59,7 +59,7 @@ pub(crate) async fn take_back(
 ))]
 pub(crate) async fn claim(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(id): Ids<InvitationId>,
     Json(request): Json<ClaimInvitation>,
 ) -> Result<StatusCode, Failure> {

@@ -8,7 +8,7 @@ use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::wire::{ErrorBody, MoveAccount, MoveEntries, Moving, SpaceHead, Tokens};
 
 use super::App;
-use crate::auth::{Caller, From};
+use crate::auth::{From, Person};
 use crate::http::{Ids, Json};
 use crate::rules::Failure;
 
@@ -38,7 +38,7 @@ pub(crate) async fn account(
 ))]
 pub(crate) async fn entries(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(space): Ids<SpaceId>,
     Json(request): Json<MoveEntries>,
 ) -> Result<axum::Json<Moving>, Failure> {
@@ -55,7 +55,7 @@ pub(crate) async fn entries(
 ))]
 pub(crate) async fn finish(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(space): Ids<SpaceId>,
     Json(end): Json<SpaceHead>,
 ) -> Result<(StatusCode, axum::Json<SpaceHead>), Failure> {

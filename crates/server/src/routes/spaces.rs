@@ -9,7 +9,7 @@ use holdfast_protocol::wire::{Append, Entries, ErrorBody, SpaceHead, Usage};
 use serde::Deserialize;
 
 use super::App;
-use crate::auth::Caller;
+use crate::auth::{Caller, Person};
 use crate::http::{Asked, Ids, Json};
 use crate::rules::{Appended, Failure};
 
@@ -51,7 +51,7 @@ pub(crate) async fn list(
 ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Json(request): Json<Append>,
 ) -> Result<(StatusCode, axum::Json<SpaceHead>), Failure> {
     app.rules.create_space(caller, &request.entry.0).await.map(answer)
@@ -84,7 +84,7 @@ pub(crate) async fn entries(
 ))]
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(space): Ids<SpaceId>,
     Json(request): Json<Append>,
 ) -> Result<(StatusCode, axum::Json<SpaceHead>), Failure> {
@@ -99,7 +99,7 @@ pub(crate) async fn append(
 ))]
 pub(crate) async fn usage(
     State(app): State<Arc<App>>,
-    Caller(caller): Caller,
+    Person(caller): Person,
     Ids(space): Ids<SpaceId>,
 ) -> Result<axum::Json<Usage>, Failure> {
     app.rules.usage(caller, space).await.map(axum::Json)

@@ -26,7 +26,7 @@ impl Rules {
         if !self.policy.open_signup {
             return Err(Failure::NotAllowed("this server takes no new accounts"));
         }
-        let bundle = first_bundle(&request.bundle.0)?;
+        let bundle = first_bundle(&request.bundle.0, PrincipalKind::User)?;
         let principal = bundle.bundle.principal;
         let vault = vault_of(&request.vault.0, std::slice::from_ref(&bundle))?;
         check_recovery(request.recovery.as_ref())?;
@@ -82,7 +82,7 @@ impl Rules {
                 .map(B64)
                 .collect(),
             links: self.database.links(caller.principal).await?,
-            vault: account.vault,
+            vault: account.vault.ok_or(Failure::NotFound)?,
             recovery: self.database.has_recovery(caller.principal).await?,
         })
     }
@@ -167,15 +167,17 @@ impl Rules {
     }
 }
 
-fn first_bundle(bytes: &[u8]) -> Result<VerifiedBundle, Failure> {
+/// A bundle that verifies as the first one of a person, or of a node.
+pub(super) fn first_bundle(bytes: &[u8], kind: PrincipalKind) -> Result<VerifiedBundle, Failure> {
     let signed = SignedBundle::from_bytes(bytes).map_err(|_| Failure::Refused("the bundle is malformed"))?;
     let bundle = signed
         .verify(None)
         .map_err(|_| Failure::Refused("the bundle does not verify as a first one"))?;
-    if bundle.bundle.kind != PrincipalKind::User {
-        return Err(Failure::Refused("the bundle is not a person's"));
+    match (bundle.bundle.kind == kind, kind) {
+        (true, _) => Ok(bundle),
+        (false, PrincipalKind::User) => Err(Failure::Refused("the bundle is not a person's")),
+        (false, PrincipalKind::Node) => Err(Failure::Refused("the bundle is not a node's")),
     }
-    Ok(bundle)
 }
 
 /// A bundle as it is stored.

@@ -149,7 +149,7 @@ impl Rules {
         for signed in entries {
             let entry = &signed.entry;
             self.learn(&mut known, entry.author, entry.author_bundle).await?;
-            if let Op::Add { principal, bundle, .. } = &entry.op {
+            if let Op::Add { principal, bundle, .. } | Op::AuthoriseNode { principal, bundle, .. } = &entry.op {
                 self.learn(&mut known, *principal, *bundle).await?;
             }
         }

@@ -26,6 +26,10 @@ pub(super) enum Limit {
     Directory,
     /// Claims of invitations by one account.
     Claim,
+    /// Tokens for nodes that one account draws.
+    NodeToken,
+    /// Nodes that are registered from one address.
+    Enrol,
 }
 
 impl Limit {
@@ -34,7 +38,7 @@ impl Limit {
             Self::Handle => 30,
             Self::SignIn => 120,
             Self::SignUp => 60,
-            Self::Recovery | Self::Claim => 20,
+            Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 20,
             Self::Directory => 300,
         }
     }
@@ -44,7 +48,7 @@ impl Limit {
             Self::Handle => 2_000,
             Self::SignIn => 500,
             Self::SignUp => 1_000,
-            Self::Recovery | Self::Claim => 10_000,
+            Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 10_000,
             Self::Directory => 200,
         }
     }

@@ -22,7 +22,7 @@ pub struct Cleaned {
 }
 
 impl Rules {
-    /// Removes packs whose time is over, logs that were on their way here, bytes that have no row, unfinished writes, and tokens and invitations that have ended.
+    /// Removes packs whose time is over, logs that were on their way here, capsules that no run waits for, bytes that have no row, unfinished writes, and tokens and invitations that have ended.
     ///
     /// # Errors
     /// As the ports report; what was done by then is done.
@@ -39,9 +39,17 @@ impl Rules {
         let now_ms = self.now_ms();
         self.database.sweep_ended(now_ms).await?;
         self.database.sweep_staged(now_ms.saturating_sub(UNNAMED_MS)).await?;
+        self.settle().await?;
+        self.database
+            .sweep_runs(now_ms.saturating_sub(UNNAMED_MS), now_ms)
+            .await?;
         let old = self
             .database
-            .sweep_packs(now_ms.saturating_sub(UNNAMED_MS), now_ms.saturating_sub(DROPPED_MS))
+            .sweep_packs(
+                now_ms.saturating_sub(UNNAMED_MS),
+                now_ms.saturating_sub(DROPPED_MS),
+                now_ms,
+            )
             .await?;
         for blob in &old {
             self.delete_blob(*blob).await;

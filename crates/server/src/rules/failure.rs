@@ -40,6 +40,9 @@ pub enum Failure {
     /// An entry names a pack that is not wholly here.
     #[error("the entry names a pack that is not completely uploaded")]
     PackMissing,
+    /// The entry of a run names a capsule that is not here.
+    #[error("the entry names a capsule that is not here")]
+    CapsuleMissing,
     /// The range begins behind the pack's end.
     #[error("the range lies outside of the pack")]
     Range {

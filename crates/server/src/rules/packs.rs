@@ -57,7 +57,7 @@ impl Rules {
     /// # Errors
     /// [`Failure::NotAllowed`] for readers, [`Failure::Quota`], [`Failure::AlreadyExists`] for an id that is taken otherwise.
     pub async fn begin_pack(&self, caller: Session, space: SpaceId, request: BeginPack) -> Result<PackState, Failure> {
-        self.may_write(caller, space).await?;
+        self.may_write_packs(caller, space).await?;
         if request.bytes == 0 || request.bytes > limits::PACK || !request.bytes.is_multiple_of(limits::WINDOW) {
             return Err(Failure::Refused("the pack's size is not possible"));
         }
@@ -89,8 +89,11 @@ impl Rules {
         part: u32,
         bytes: Bytes,
     ) -> Result<(), Failure> {
-        self.may_write(caller, space).await?;
+        let role = self.may_write_packs(caller, space).await?;
         let stored = self.pack(space, pack).await?;
+        if role.is_none() && stored.by != caller.principal {
+            return Err(Failure::NotFound);
+        }
         let (count, expected) = part_size(stored.bytes, part).ok_or(Failure::Refused("the pack has no such part"))?;
         if bytes.len() as u64 != expected {
             return Err(Failure::Refused("the part is not of its size"));
@@ -110,7 +113,7 @@ impl Rules {
     /// # Errors
     /// [`Failure::Refused`] for too many ids.
     pub async fn query_packs(&self, caller: Session, space: SpaceId, query: &PackQuery) -> Result<PackStates, Failure> {
-        self.role(caller.principal, space).await?;
+        self.may_read_packs(caller, space).await?;
         if query.ids.len() > QUERY {
             return Err(Failure::Refused("at most 1,000 packs in one query"));
         }
@@ -131,7 +134,7 @@ impl Rules {
         pack: PackId,
         range: Option<&str>,
     ) -> Result<Reading, Failure> {
-        self.role(caller.principal, space).await?;
+        self.may_read_packs(caller, space).await?;
         let stored = self.pack(space, pack).await?;
         if !stored.complete {
             return Err(Failure::NotFound);
@@ -154,9 +157,9 @@ impl Rules {
     /// # Errors
     /// [`Failure::NotAllowed`] for a pack that somebody else began, [`Failure::Conflict`] once an entry names it.
     pub async fn abort_pack(&self, caller: Session, space: SpaceId, pack: PackId) -> Result<(), Failure> {
-        let role = self.may_write(caller, space).await?;
+        let role = self.may_write_packs(caller, space).await?;
         let stored = self.pack(space, pack).await?;
-        if stored.by != caller.principal && role != Role::Owner {
+        if stored.by != caller.principal && role != Some(Role::Owner) {
             return Err(Failure::NotAllowed("somebody else began this pack"));
         }
         let blob = self
@@ -184,15 +187,6 @@ impl Rules {
             .await?
             .pop()
             .ok_or(Failure::NotFound)
-    }
-
-    async fn may_write(&self, caller: Session, space: SpaceId) -> Result<Role, Failure> {
-        let role = self.role(caller.principal, space).await?;
-        if role < Role::Contributor {
-            Err(Failure::NotAllowed("your role does not allow this"))
-        } else {
-            Ok(role)
-        }
     }
 }
 

@@ -52,9 +52,16 @@ impl Rules {
             }
             None => (None, self.fake_key()),
         };
+        // A node that was ended; its tokens went with it.
+        let ended = account.as_ref().is_some_and(|account| account.ended);
         let proven = self.proves(proof, &key, peer, now_ms);
         match principal {
-            Some(principal) if proven => self.begin_session(principal).await,
+            Some(principal) if proven && !ended => {
+                self.begin_session(principal).await.map_err(|failure| match failure {
+                    Failure::NotFound => Failure::SignInRefused,
+                    other => other,
+                })
+            }
             _ => Err(Failure::SignInRefused),
         }
     }

@@ -1,15 +1,17 @@
 //! Spaces: who reads a log, and what may be appended to it.
 
 use holdfast_protocol::Refusal;
-use holdfast_protocol::entry::{Op, Role, SignedEntry, SpaceKind};
-use holdfast_protocol::id::{PrincipalId, SpaceId};
+use holdfast_protocol::bundle::PrincipalKind;
+use holdfast_protocol::entry::{Op, SignedEntry, SpaceKind};
+use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::limits;
 use holdfast_protocol::replay::Authority;
 use holdfast_protocol::wire::{B64, Entries, SpaceEvent, SpaceHead, Usage};
 
 use super::authority::blocking;
+use super::nodes::{Standing, work_change};
 use super::{Failure, Rules, standard};
-use crate::ports::{MemberChange, Membership, NewEntry, NewSpace, Session, StoreError};
+use crate::ports::{MemberChange, NewEntry, NewSpace, Session, StoreError};
 
 /// Bytes of entries in one answer, so that large ones don't make it huge.
 const PAGE_BYTES: usize = 8 << 20;
@@ -24,12 +26,15 @@ pub struct Appended {
 }
 
 impl Rules {
-    /// Where all spaces stand that the caller is in.
+    /// Where all spaces stand that the caller is in, or does work for.
     ///
     /// # Errors
     /// As the database reports.
     pub async fn spaces(&self, caller: Session) -> Result<Vec<SpaceHead>, Failure> {
-        Ok(self.database.heads_of(caller.principal).await?)
+        Ok(match caller.kind {
+            PrincipalKind::User => self.database.heads_of(caller.principal).await?,
+            PrincipalKind::Node => self.database.node_heads(caller.principal, self.now_ms()).await?,
+        })
     }
 
     /// Stores the first entry of a project.
@@ -76,10 +81,10 @@ impl Rules {
     /// # Errors
     /// [`Failure::NotFound`] for whoever never was a member.
     pub async fn entries(&self, caller: Session, space: SpaceId, from: u64) -> Result<Entries, Failure> {
-        let standing = self.standing(caller.principal, space).await?;
+        let standing = self.standing(caller, space).await?;
         let mut head = self.database.head(space).await?.ok_or(Failure::NotFound)?;
         let mut page = self.database.entries(space, from, limits::ENTRIES_PER_PAGE).await?;
-        if let Membership::Former(last) = standing {
+        if let Standing::Former(last) = standing {
             page.retain(|entry| entry.seq <= last);
             let ended = self
                 .database
@@ -114,10 +119,11 @@ impl Rules {
     ///
     /// # Errors
     /// [`Failure::Conflict`] when it does not meet the head, [`Failure::NotAllowed`] when the author's role does not allow it,
-    /// [`Failure::Log`] for every other rule of the log, [`Failure::PackMissing`], [`Failure::Quota`].
+    /// [`Failure::Log`] for every other rule of the log, [`Failure::PackMissing`],
+    /// [`Failure::CapsuleMissing`], [`Failure::Quota`].
     pub async fn append(&self, caller: Session, space: SpaceId, bytes: &[u8]) -> Result<Appended, Failure> {
         let signed = parse(bytes)?;
-        self.standing(caller.principal, space).await?;
+        self.standing(caller, space).await?;
         if signed.entry.space != space {
             return Err(Failure::Log(Refusal::WrongSpace));
         }
@@ -140,9 +146,10 @@ impl Rules {
             .map_err(log)?;
         standard::check(next.core(), &signed)?;
         let members = member_changes(&signed);
-        let (added, dropped) = match &signed.entry.op {
-            Op::Commit { added, dropped } => (added.clone(), dropped.clone()),
-            _ => (Vec::new(), Vec::new()),
+        let added = signed.entry.op.added_packs().to_vec();
+        let dropped = match &signed.entry.op {
+            Op::Commit { dropped, .. } => dropped.clone(),
+            _ => Vec::new(),
         };
         let entry = NewEntry {
             space,
@@ -153,18 +160,23 @@ impl Rules {
             members,
             added,
             dropped,
+            work: work_change(&signed),
             quota_bytes: self.policy.quota_bytes,
             now_ms: self.now_ms(),
         };
-        self.database.append(entry).await.map_err(|error| match error {
+        let runs = self.database.append(entry).await.map_err(|error| match error {
+            StoreError::Missing if matches!(signed.entry.op, Op::Run { .. }) => Failure::CapsuleMissing,
             StoreError::Missing => Failure::PackMissing,
             StoreError::Conflict | StoreError::Exists => Failure::Conflict("the log moved on"),
             other => other.into(),
         })?;
         // Whoever was in before or is in now hears of it, so that somebody who was put out learns that too.
-        let listeners = state.members().keys().chain(next.members().keys()).copied();
-        self.events.space(SpaceEvent { space, seq: head.seq }, listeners);
+        let people = state.members().keys().chain(next.members().keys());
+        let nodes = state.nodes().keys().chain(next.nodes().keys());
+        self.events
+            .space(SpaceEvent { space, seq: head.seq }, people.chain(nodes).copied());
         self.states.put(next);
+        self.tell(&runs).await;
         Ok(Appended { head, fresh: true })
     }
 
@@ -173,27 +185,12 @@ impl Rules {
     /// # Errors
     /// [`Failure::NotFound`] for whoever is not a member.
     pub async fn usage(&self, caller: Session, space: SpaceId) -> Result<Usage, Failure> {
-        self.role(caller.principal, space).await?;
+        self.role(caller, space).await?;
         let usage = self.database.usage(space).await?;
         Ok(Usage {
             quota_bytes: self.policy.quota_bytes,
             ..usage
         })
-    }
-
-    async fn standing(&self, principal: PrincipalId, space: SpaceId) -> Result<Membership, Failure> {
-        self.database
-            .membership(space, principal)
-            .await?
-            .ok_or(Failure::NotFound)
-    }
-
-    /// What somebody may do in a space now.
-    pub(super) async fn role(&self, principal: PrincipalId, space: SpaceId) -> Result<Role, Failure> {
-        match self.standing(principal, space).await? {
-            Membership::Member(role) => Ok(role),
-            Membership::Former(_) => Err(Failure::NotFound),
-        }
     }
 
     pub(super) async fn is_stored(&self, signed: &SignedEntry) -> Result<bool, Failure> {
@@ -222,6 +219,6 @@ fn member_changes(signed: &SignedEntry) -> Vec<MemberChange> {
         Op::Add { principal, role, .. } | Op::SetRole { principal, role } => vec![MemberChange::In(*principal, *role)],
         Op::Remove { principal, .. } => vec![MemberChange::Out(*principal)],
         Op::Leave {} => vec![MemberChange::Out(signed.entry.author)],
-        Op::Genesis { .. } | Op::Rewrap { .. } | Op::Rotate { .. } | Op::Commit { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use holdfast_protocol::wire::{B64, LinkBox, RecoveryBox};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite as Sql, Transaction};
 
-use super::row::{bytes, id, int, uint, unexpected};
+use super::row::{bytes, fixed, id, int, uint, unexpected};
 use super::{Sqlite, broken, spaces};
 use crate::ports::{Account, NewAccount, NewBundle, NewKeys, Result, StoreError};
 
@@ -32,7 +32,9 @@ impl Sqlite {
 
     pub(super) async fn select_account_by_handle(&self, handle: &str) -> Result<Option<Account>> {
         let row = sqlx::query(
-            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf FROM accounts a JOIN bundles b USING (principal)
+            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf,
+                EXISTS (SELECT 1 FROM nodes n WHERE n.principal = a.principal AND n.ended_ms IS NOT NULL)
+             FROM accounts a JOIN bundles b USING (principal)
              WHERE a.handle = ? ORDER BY b.counter DESC LIMIT 1",
         )
         .bind(handle)
@@ -44,7 +46,9 @@ impl Sqlite {
 
     pub(super) async fn select_account(&self, principal: PrincipalId) -> Result<Option<Account>> {
         let row = sqlx::query(
-            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf FROM accounts a JOIN bundles b USING (principal)
+            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf,
+                EXISTS (SELECT 1 FROM nodes n WHERE n.principal = a.principal AND n.ended_ms IS NOT NULL)
+             FROM accounts a JOIN bundles b USING (principal)
              WHERE a.principal = ? ORDER BY b.counter DESC LIMIT 1",
         )
         .bind(principal.as_bytes())
@@ -134,16 +138,22 @@ impl Sqlite {
 }
 
 fn account(row: &SqliteRow) -> Result<Account> {
+    let vault: Option<Vec<u8>> = row.try_get(2).map_err(broken)?;
     Ok(Account {
         principal: PrincipalId(id(row, 0)?),
         handle: row.try_get(1).map_err(broken)?,
-        vault: SpaceId(id(row, 2)?),
+        vault: vault.map(fixed).transpose()?.map(SpaceId),
+        ended: row.try_get(5).map_err(broken)?,
         counter: u32::try_from(uint(row, 3)?).map_err(|_| unexpected())?,
         kdf: bytes(row, 4)?,
     })
 }
 
-async fn insert_bundle(tx: &mut Transaction<'static, Sql>, principal: PrincipalId, bundle: &NewBundle) -> Result<()> {
+pub(super) async fn insert_bundle(
+    tx: &mut Transaction<'static, Sql>,
+    principal: PrincipalId,
+    bundle: &NewBundle,
+) -> Result<()> {
     sqlx::query("INSERT INTO bundles (principal, counter, hash, kdf, signed) VALUES (?, ?, ?, ?, ?)")
         .bind(principal.as_bytes())
         .bind(i64::from(bundle.counter))

@@ -1,8 +1,9 @@
 //! Signed-in devices and their tokens (as hashes).
 
+use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::id::{DeviceId, Hash, PrincipalId};
 use holdfast_protocol::wire::DeviceRow;
-use sqlx::{Sqlite as Sql, Transaction};
+use sqlx::{Row as _, Sqlite as Sql, Transaction};
 
 use super::row::{id, int, uint};
 use super::{Sqlite, broken};
@@ -17,6 +18,16 @@ impl Sqlite {
         now_ms: u64,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
+        // A node may be ended while it signs in.
+        let ended: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM nodes WHERE principal = ? AND ended_ms IS NOT NULL)")
+                .bind(principal.as_bytes())
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(broken)?;
+        if ended {
+            return Err(StoreError::Missing);
+        }
         sqlx::query(
             "INSERT INTO devices (id, principal, created_ms, seen_ms, refresh, refresh_expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
         )
@@ -35,7 +46,8 @@ impl Sqlite {
 
     pub(super) async fn select_session(&self, access: Hash, now_ms: u64) -> Result<Option<Session>> {
         let row = sqlx::query(
-            "SELECT d.principal, d.id, t.expires_ms FROM access_tokens t JOIN devices d ON d.id = t.device
+            "SELECT d.principal, d.id, t.expires_ms, EXISTS (SELECT 1 FROM nodes n WHERE n.principal = d.principal)
+             FROM access_tokens t JOIN devices d ON d.id = t.device
              WHERE t.hash = ? AND t.expires_ms > ?",
         )
         .bind(access.as_bytes())
@@ -46,6 +58,10 @@ impl Sqlite {
         row.map(|row| {
             Ok(Session {
                 principal: PrincipalId(id(&row, 0)?),
+                kind: match row.try_get(3).map_err(broken)? {
+                    true => PrincipalKind::Node,
+                    false => PrincipalKind::User,
+                },
                 device: DeviceId(id(&row, 1)?),
                 expires_ms: uint(&row, 2)?,
             })

@@ -1,8 +1,9 @@
 //! Entries that are put aside until all of a log is here.
 
-use holdfast_protocol::id::{Hash, SpaceId};
+use holdfast_protocol::id::SpaceId;
 
-use super::row::{bytes, id, int, uint};
+use super::row::int;
+use super::spaces::stored;
 use super::{Sqlite, broken, packs};
 use crate::ports::{MovedEntries, Result, StoreError, StoredEntry};
 
@@ -74,15 +75,7 @@ impl Sqlite {
                 .fetch_all(&self.read)
                 .await
                 .map_err(broken)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredEntry {
-                    seq: uint(row, 0)?,
-                    hash: Hash(id(row, 1)?),
-                    signed: bytes(row, 2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(stored).collect()
     }
 
     pub(super) async fn insert_moved(&self, moved: MovedEntries) -> Result<()> {

@@ -110,28 +110,34 @@ impl Sqlite {
         Ok(pack.blob)
     }
 
-    pub(super) async fn delete_old_packs(&self, unnamed_before_ms: u64, dropped_before_ms: u64) -> Result<Vec<BlobId>> {
+    pub(super) async fn delete_old_packs(
+        &self,
+        unnamed_before_ms: u64,
+        dropped_before_ms: u64,
+        now_ms: u64,
+    ) -> Result<Vec<BlobId>> {
         let mut tx = self.begin().await?;
-        let mut gone = Vec::new();
-        for (statement, before) in [
-            (
-                "DELETE FROM packs WHERE named_seq IS NULL AND touched_ms < ? RETURNING blob",
-                unnamed_before_ms,
-            ),
-            (
-                "DELETE FROM packs WHERE dropped_ms IS NOT NULL AND dropped_ms < ? RETURNING blob",
-                dropped_before_ms,
-            ),
-        ] {
-            let rows = sqlx::query(statement)
-                .bind(int(before))
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(broken)?;
-            for row in &rows {
-                gone.push(BlobId(id(row, 0)?));
-            }
-        }
+        let unnamed = sqlx::query(
+            "DELETE FROM packs WHERE named_seq IS NULL AND touched_ms < ? AND coalesce(held_until_ms, 0) <= ?
+                AND NOT EXISTS (SELECT 1 FROM runs r
+                    WHERE r.node = packs.begun_by AND r.space = packs.space AND r.state = 'running')
+             RETURNING blob",
+        )
+        .bind(int(unnamed_before_ms))
+        .bind(int(now_ms))
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(broken)?;
+        let dropped = sqlx::query("DELETE FROM packs WHERE dropped_ms IS NOT NULL AND dropped_ms < ? RETURNING blob")
+            .bind(int(dropped_before_ms))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(broken)?;
+        let gone = unnamed
+            .iter()
+            .chain(&dropped)
+            .map(|row| id(row, 0).map(BlobId))
+            .collect::<Result<_>>()?;
         tx.commit().await.map_err(broken)?;
         Ok(gone)
     }
@@ -209,15 +215,16 @@ async fn name(tx: &mut Transaction<'static, Sql>, space: SpaceId, pack: PackSize
 pub(super) async fn select_usage(connection: &mut SqliteConnection, space: SpaceId) -> Result<Usage> {
     let row = sqlx::query(
         "SELECT coalesce(sum(bytes) FILTER (WHERE named_seq IS NOT NULL AND dropped_ms IS NULL), 0),
-                coalesce(sum(bytes) FILTER (WHERE named_seq IS NULL), 0)
-         FROM packs WHERE space = ?",
+                coalesce(sum(bytes) FILTER (WHERE named_seq IS NULL), 0),
+                coalesce((SELECT run_bytes FROM spaces WHERE id = ?1), 0)
+         FROM packs WHERE space = ?1",
     )
     .bind(space.as_bytes())
     .fetch_one(connection)
     .await
     .map_err(broken)?;
     Ok(Usage {
-        live_bytes: uint(&row, 0)?,
+        live_bytes: uint(&row, 0)?.saturating_add(uint(&row, 2)?),
         pending_bytes: uint(&row, 1)?,
         quota_bytes: 0,
     })
@@ -226,7 +233,10 @@ pub(super) async fn select_usage(connection: &mut SqliteConnection, space: Space
 pub(super) async fn select_totals(connection: &mut SqliteConnection) -> Result<Totals> {
     let row = sqlx::query(
         "SELECT (SELECT count(*) FROM spaces),
-                (SELECT coalesce(sum(bytes), 0) FROM packs WHERE named_seq IS NOT NULL AND dropped_ms IS NULL)",
+                (SELECT coalesce(sum(bytes), 0) FROM packs WHERE named_seq IS NOT NULL AND dropped_ms IS NULL),
+                (SELECT count(*) FROM nodes WHERE ended_ms IS NULL),
+                (SELECT count(*) FROM runs WHERE state = 'queued'),
+                (SELECT count(*) FROM runs WHERE state = 'running')",
     )
     .fetch_one(connection)
     .await
@@ -234,6 +244,9 @@ pub(super) async fn select_totals(connection: &mut SqliteConnection) -> Result<T
     Ok(Totals {
         spaces: uint(&row, 0)?,
         live_bytes: uint(&row, 1)?,
+        nodes: uint(&row, 2)?,
+        queued_runs: uint(&row, 3)?,
+        running_runs: uint(&row, 4)?,
     })
 }
 

@@ -7,11 +7,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite as Sql, Transaction};
 
 use super::row::{bytes, id, int, role, role_number, uint};
-use super::{Sqlite, broken, packs};
-use crate::ports::{MemberChange, Membership, NewEntry, NewSpace, Result, StoreError, StoredEntry};
+use super::{Sqlite, broken, packs, work};
+use crate::ports::{ChangedRun, MemberChange, Membership, NewEntry, NewSpace, Result, StoreError, StoredEntry};
 
 impl Sqlite {
-    pub(super) async fn insert_entry(&self, entry: NewEntry) -> Result<()> {
+    pub(super) async fn insert_entry(&self, entry: NewEntry) -> Result<Vec<ChangedRun>> {
         let mut tx = self.begin().await?;
         let before = entry.seq.checked_sub(1).ok_or(StoreError::Conflict)?;
         let moved = sqlx::query(
@@ -36,7 +36,9 @@ impl Sqlite {
             }
         }
         packs::name_and_drop(&mut tx, &entry).await?;
-        tx.commit().await.map_err(broken)
+        let runs = work::apply(&mut tx, &entry).await?;
+        tx.commit().await.map_err(broken)?;
+        Ok(runs)
     }
 
     pub(super) async fn select_head(&self, space: SpaceId) -> Result<Option<SpaceHead>> {
@@ -69,15 +71,7 @@ impl Sqlite {
                 .fetch_all(&self.read)
                 .await
                 .map_err(broken)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredEntry {
-                    seq: uint(row, 0)?,
-                    hash: Hash(id(row, 1)?),
-                    signed: bytes(row, 2)?,
-                })
-            })
-            .collect()
+        rows.iter().map(stored).collect()
     }
 
     pub(super) async fn select_membership(&self, space: SpaceId, principal: PrincipalId) -> Result<Option<Membership>> {
@@ -96,11 +90,20 @@ impl Sqlite {
     }
 }
 
-fn head(row: &SqliteRow) -> Result<SpaceHead> {
+pub(super) fn head(row: &SqliteRow) -> Result<SpaceHead> {
     Ok(SpaceHead {
         space: SpaceId(id(row, 0)?),
         seq: uint(row, 1)?,
         hash: Hash(id(row, 2)?),
+    })
+}
+
+/// An entry, of the log or aside: its number, hash and signed bytes.
+pub(super) fn stored(row: &SqliteRow) -> Result<StoredEntry> {
+    Ok(StoredEntry {
+        seq: uint(row, 0)?,
+        hash: Hash(id(row, 1)?),
+        signed: bytes(row, 2)?,
     })
 }
 

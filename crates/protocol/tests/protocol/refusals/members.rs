@@ -2,14 +2,16 @@
 
 use holdfast_protocol::Refusal;
 use holdfast_protocol::bundle::{PrincipalKind, VerifiedBundle};
-use holdfast_protocol::entry::{Op, Role};
-use holdfast_protocol::id::{Hash, PrincipalId};
+use holdfast_protocol::entry::{NodeScope, Op, Role};
+use holdfast_protocol::id::{Hash, PrincipalId, RunId};
 use holdfast_protocol::limits::MEMBERS;
 use holdfast_protocol::replay::{BundleSource, Space};
+use holdfast_protocol::run::{End, SignedResult};
 
 use super::{check, check_genesis, check_pair};
 use crate::support::log::{Log, genesis};
-use crate::support::people::{ana, ben, carl, directory, dora, node};
+use crate::support::people::{ana, ben, big_node, carl, directory, dora, node};
+use crate::support::runs::{UNTIL, adopted, result, spec};
 use crate::support::things::{pack, rename};
 
 /// Ana owns, Ben contributes, Carl reads.
@@ -53,7 +55,7 @@ pub(super) fn member_unknown(expected: Refusal) {
 }
 
 /// As many people as one likes, all with Dora's keys: authority looks at names and hashes only.
-fn crowd(number: usize) -> VerifiedBundle {
+pub(crate) fn crowd(number: usize) -> VerifiedBundle {
     let mut bundle = dora().first().bundle.clone();
     let mut id = [0xEE; 16];
     id[..8].copy_from_slice(&(number as u64).to_be_bytes());
@@ -62,7 +64,7 @@ fn crowd(number: usize) -> VerifiedBundle {
     bundle
 }
 
-struct CrowdBundles(Vec<VerifiedBundle>);
+pub(crate) struct CrowdBundles(pub(crate) Vec<VerifiedBundle>);
 
 impl BundleSource for CrowdBundles {
     fn bundle(&self, hash: &Hash) -> Option<&VerifiedBundle> {
@@ -168,6 +170,22 @@ pub(super) fn not_a_successor(expected: Refusal) {
     log.push(&log.remove(ana().first(), ben().principal()));
     let add = |who| log.add(ana().first(), who, Role::Reader);
     check_pair(&log, &add(ben().second()), &add(ben().first()), expected);
+    nodes_never_go_back(expected, log);
+}
+
+/// Neither while they are authorised nor once they were withdrawn.
+fn nodes_never_go_back(expected: Refusal, mut log: Log) {
+    let by = ana().first();
+    let authorise = |log: &Log, keys| log.authorise(by, keys, NodeScope::Runs, UNTIL);
+    log.push(&authorise(&log, big_node().second()));
+    let (old, new) = (big_node().first(), big_node().second());
+    check_pair(&log, &authorise(&log, new), &authorise(&log, old), expected);
+    log.push(&log.withdraw_node(by, big_node().principal()));
+    check_pair(&log, &authorise(&log, new), &authorise(&log, old), expected);
+}
+
+fn stopped(log: &Log) -> SignedResult {
+    result(&spec(log.space(), node().first(), 0x41), End::Stopped).sign(&node().first().sign)
 }
 
 pub(super) fn vault_alone(expected: Refusal) {
@@ -185,6 +203,21 @@ pub(super) fn vault_alone(expected: Refusal) {
     for draft in [
         vault.leave(ana().first()),
         vault.remove(ana().first(), ana().principal()),
+        vault.authorise(ana().first(), node().first(), NodeScope::Runs, UNTIL),
+        vault.withdraw_node(ana().first(), node().principal()),
+        vault.order(
+            ana().first(),
+            node().first(),
+            &spec(vault.space(), node().first(), 0x41),
+            None,
+        ),
+        vault.withdraw_run(ana().first(), RunId([0x41; 16])),
+        adopted(
+            &vault,
+            ana().first(),
+            &spec(vault.space(), node().first(), 0x41),
+            &stopped(&vault),
+        ),
     ] {
         assert_eq!(vault.verdict(&draft.finish(), ana()).err(), Some(expected));
     }

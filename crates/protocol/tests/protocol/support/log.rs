@@ -2,20 +2,31 @@
 
 use holdfast_protocol::entry::{
     Body, Core, Entry, EpochStart, FORMAT, Op, PackSize, Role, SignedEntry, SpaceKind, Wrap, epoch_commitment,
+    seal_body,
 };
 use holdfast_protocol::id::{Hash, PackId, PrincipalId, SpaceId};
 use holdfast_protocol::replay::{Authority, Space};
+use holdfast_protocol::run::{AdoptBody, RunBody};
 use holdfast_protocol::{KeyField, Refusal, context};
 
 use super::people::{Keys, Person, directory, keys_of};
 use super::rng::TestRng;
 use super::things::rename;
 
+/// The sealed part that runs have instead of a [`Body`].
+#[derive(Clone)]
+pub(crate) enum RunPart {
+    Order(RunBody),
+    Adopt(AdoptBody),
+}
+
 /// An entry that is not sealed and signed yet.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) entry: Entry,
     pub(crate) body: Option<Body>,
+    /// The sealed part of orders and adoptions.
+    pub(crate) run: Option<RunPart>,
     /// What the body is sealed under; the new key when the entry opens an epoch.
     pub(crate) key: KeyField,
     /// Whose Ed25519 key signs.
@@ -37,6 +48,13 @@ impl Draft {
                 &mut rng,
             )
         });
+        if let Some(part) = &self.run {
+            let place = context::entry_body(entry.space, entry.epoch, entry.seq, entry.prev);
+            entry.body = Some(match part {
+                RunPart::Order(body) => seal_body(body, self.key.key(), &place, &mut rng),
+                RunPart::Adopt(body) => seal_body(body, self.key.key(), &place, &mut rng),
+            });
+        }
         entry.sign(&self.signer.sign).unwrap()
     }
 
@@ -44,6 +62,7 @@ impl Draft {
         match &mut self.entry.op {
             Op::Genesis { epoch: Some(start), .. }
             | Op::Remove { epoch: Some(start), .. }
+            | Op::WithdrawNode { epoch: Some(start), .. }
             | Op::Rotate { epoch: start } => start,
             _ => panic!("opens no epoch"),
         }
@@ -51,6 +70,13 @@ impl Draft {
 
     pub(crate) fn body(&mut self) -> &mut Body {
         self.body.as_mut().expect("has a body")
+    }
+
+    pub(crate) fn adopt(&mut self) -> &mut AdoptBody {
+        let Some(RunPart::Adopt(body)) = &mut self.run else {
+            panic!("adopts nothing")
+        };
+        body
     }
 
     pub(crate) fn core(&mut self) -> &mut Core {
@@ -125,6 +151,7 @@ pub(crate) fn genesis(kind: SpaceKind, encrypted: bool, by: &'static Keys) -> Dr
     Draft {
         entry,
         body: Some(rename("Scans of the year")),
+        run: None,
         key,
         signer: by,
     }
@@ -206,6 +233,7 @@ impl Log {
         Draft {
             entry,
             body,
+            run: None,
             key: self.current(),
             signer: by,
         }
@@ -237,15 +265,20 @@ impl Log {
         )
     }
 
-    fn opener(&self, by: &'static Keys, without: Option<PrincipalId>, op: impl Fn(EpochStart) -> Op) -> Draft {
+    pub(super) fn opener(
+        &self,
+        by: &'static Keys,
+        without: Option<PrincipalId>,
+        op: impl Fn(EpochStart) -> Op,
+    ) -> Draft {
         let epoch = self.state.epoch() + 1;
         let key = TestRng::new(0xE90C + u64::from(epoch)).key();
         let members: Vec<Hash> = self
             .state
-            .members()
-            .values()
-            .filter(|member| Some(member.principal) != without)
-            .map(|member| member.bundle)
+            .recipients(1_700_000_000_001 + self.state.seq())
+            .into_iter()
+            .filter(|(principal, _)| Some(*principal) != without)
+            .map(|(_, bundle)| bundle)
             .collect();
         let start = epoch_start(by, self.space(), epoch, &key, &members);
         let body = Body {

@@ -23,7 +23,7 @@ pub(crate) fn pack(byte: u8) -> PackSize {
     }
 }
 
-fn item(id: u8, kind: ItemKind, name: &str, versions: Vec<Version>) -> Item {
+pub(crate) fn item(id: u8, kind: ItemKind, name: &str, versions: Vec<Version>) -> Item {
     Item {
         id: ItemId([id; 16]),
         kind,

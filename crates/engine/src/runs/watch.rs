@@ -1,0 +1,228 @@
+//! Watching runs: what the log says of them, what the server says, and what their nodes send.
+
+use holdfast_crypto::Key32;
+use holdfast_protocol::id::{RunId, SpaceId};
+use holdfast_protocol::replay::{Adopted, OrderedRun, Outcome, Run, Space};
+use holdfast_protocol::run::{Attempt, LogLine, MetricPoint, Stream, StreamHash, open_box, stream_key};
+use holdfast_protocol::wire::{self, RunRow};
+
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// A run as its project's log has it, and as the server says it stands.
+pub struct RunStatus {
+    /// From the clear fields of its entry.
+    pub ordered: OrderedRun,
+    /// From the sealed part; nothing where this member has no key for it.
+    pub run: Option<Run>,
+    /// What the server says; nothing when it does not answer.
+    pub row: Option<RunRow>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Ordered; the server was not asked.
+    Ordered,
+    /// Waits for its node.
+    Queued,
+    /// At work.
+    Running,
+    /// Over; nobody has taken its result over yet.
+    Ended,
+    /// Over, and its result is part of the project.
+    Done,
+    /// The node refused it.
+    Refused,
+    /// The node went away in the middle of it.
+    Lost,
+    /// Taken back before it ended.
+    Withdrawn,
+    /// Its time passed before it began.
+    Expired,
+}
+
+impl RunStatus {
+    /// Where it stands. What the log says counts more than what the server says.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        if matches!(self.ordered.outcome, Outcome::Adopted(_)) {
+            return RunState::Done;
+        }
+        let Some(row) = &self.row else {
+            return match self.ordered.outcome {
+                Outcome::Withdrawn(_) => RunState::Withdrawn,
+                _ => RunState::Ordered,
+            };
+        };
+        match row.state {
+            wire::RunState::Queued => RunState::Queued,
+            wire::RunState::Running => RunState::Running,
+            // The server says that it was taken over, and the log does not: that is still to come.
+            wire::RunState::Ended | wire::RunState::Adopted => RunState::Ended,
+            wire::RunState::Refused => RunState::Refused,
+            wire::RunState::Lost => RunState::Lost,
+            wire::RunState::Withdrawn => RunState::Withdrawn,
+            wire::RunState::Expired => RunState::Expired,
+        }
+    }
+
+    /// Its result, once it was taken over.
+    #[must_use]
+    pub fn adopted(&self) -> Option<&Adopted> {
+        self.run.as_ref()?.adopted.as_ref()
+    }
+
+    /// Whether nothing more will come of it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(
+            self.state(),
+            RunState::Ordered | RunState::Queued | RunState::Running | RunState::Ended
+        )
+    }
+
+    /// The attempt that counts: that of the result, else the newest.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        let newest = self.row.as_ref().map_or(0, |row| row.attempt);
+        self.adopted().map_or(newest, |adopted| adopted.result.attempt)
+    }
+}
+
+/// A stream as far as it was read.
+pub struct Watched {
+    of: Attempt,
+    stream: Stream,
+    key: Key32,
+    hash: StreamHash,
+    /// Whether no more will come.
+    pub ended: bool,
+}
+
+impl Session {
+    /// All runs of a project, the newest first.
+    ///
+    /// # Errors
+    /// See [`Session::view`]. A server that does not answer is no error.
+    pub async fn runs(&self, space: &Space) -> Result<Vec<RunStatus>> {
+        let id = space.authority().space();
+        let mut rows = Vec::new();
+        let mut before = None;
+        loop {
+            let page = match self.api.runs(id, before).await {
+                Ok(page) => page,
+                Err(Error::Unreachable(_)) => break,
+                Err(other) => return Err(other),
+            };
+            let Some(last) = page.last() else { break };
+            // A server that repeats itself is not followed for ever.
+            if before.is_some_and(|seq| last.seq >= seq) {
+                break;
+            }
+            before = Some(last.seq);
+            rows.extend(page);
+        }
+        let mut all: Vec<RunStatus> = space
+            .authority()
+            .runs()
+            .values()
+            .map(|ordered| status(space, ordered, rows.iter().find(|row| row.run == ordered.run).cloned()))
+            .collect();
+        all.sort_by_key(|status| std::cmp::Reverse(status.ordered.seq));
+        Ok(all)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn run(&self, space: &Space, run: RunId) -> Result<RunStatus> {
+        let ordered = space.authority().runs().get(&run).ok_or_else(|| Error::NotFound {
+            what: "run",
+            name: run.to_string(),
+        })?;
+        let row = match self.api.run(space.authority().space(), run).await {
+            Ok(row) => Some(row),
+            Err(Error::Unreachable(_)) => None,
+            Err(other) => return Err(other),
+        };
+        Ok(status(space, ordered, row))
+    }
+
+    /// Begins to read a stream of a run's attempt.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] where this member has no key for the run.
+    pub fn watch(&self, space: SpaceId, status: &RunStatus, attempt: u32, stream: Stream) -> Result<Watched> {
+        let run = status.run.as_ref().ok_or_else(crate::sharing::no_key)?;
+        let of = Attempt {
+            space,
+            run: status.ordered.run,
+            attempt,
+        };
+        Ok(Watched {
+            of,
+            stream,
+            key: stream_key(run.key.key(), stream),
+            hash: StreamHash::start(of, stream),
+            ended: false,
+        })
+    }
+
+    /// More of the log. Waits up to so long for it; nothing when none came.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a box is not the next one.
+    pub async fn more_log(&self, watched: &mut Watched, wait_ms: u64) -> Result<Vec<LogLine>> {
+        self.more(watched, wait_ms).await
+    }
+
+    /// More of what was measured.
+    ///
+    /// # Errors
+    /// As [`Session::more_log`].
+    pub async fn more_metrics(&self, watched: &mut Watched, wait_ms: u64) -> Result<Vec<MetricPoint>> {
+        self.more(watched, wait_ms).await
+    }
+
+    async fn more<T>(&self, watched: &mut Watched, wait_ms: u64) -> Result<Vec<T>>
+    where
+        T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()>,
+    {
+        let Watched {
+            of, stream, key, hash, ..
+        } = watched;
+        let page = self.api.boxes(*of, *stream, hash.boxes, wait_ms).await?;
+        let mut all = Vec::new();
+        for sealed in &page.boxes {
+            let items = open_box(&sealed.0, key, *of, *stream, hash.boxes)
+                .map_err(|_| Error::damaged("what the run's node sent"))?;
+            hash.take(&sealed.0);
+            all.extend(items);
+        }
+        watched.ended = page.ended && page.next == watched.hash.boxes;
+        Ok(all)
+    }
+}
+
+impl Watched {
+    /// Whether what was read is all that the node says it sent. Before the result is known there is nothing to compare.
+    #[must_use]
+    pub fn is_whole(&self, adopted: &Adopted) -> bool {
+        adopted
+            .result
+            .streams
+            .iter()
+            .any(|end| end.stream == self.stream.name() && end.boxes == self.hash.boxes && end.hash == self.hash.hash)
+    }
+}
+
+fn status(space: &Space, ordered: &OrderedRun, row: Option<RunRow>) -> RunStatus {
+    RunStatus {
+        run: space.contents().runs().get(&ordered.run).cloned(),
+        ordered: ordered.clone(),
+        row,
+    }
+}
