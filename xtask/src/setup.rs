@@ -113,6 +113,19 @@ pub(crate) const WINDOW_TESTS: [Need; 10] = [
         why: "puts the pictures on one sheet",
     },
 ];
+/// What the tests of tasks on a node need.
+pub(crate) const NODE_TESTS: [Need; 2] = [
+    Need {
+        program: "bwrap",
+        package: "bubblewrap",
+        why: "walls around a task",
+    },
+    Need {
+        program: "python3",
+        package: "python3",
+        why: "tasks in Python",
+    },
+];
 /// Brings Node where there is none, or an old one.
 pub(crate) const NPM: Need = Need {
     program: "npm",
@@ -304,7 +317,7 @@ mod tests {
     #[test]
     fn the_linkers_line_brings_everything() {
         let script = std::fs::read_to_string(crate::workspace::root().join(".cargo/cc")).unwrap();
-        for need in WINDOW.iter().chain(&WINDOW_TESTS).chain([&NPM]) {
+        for need in WINDOW.iter().chain(&WINDOW_TESTS).chain(&NODE_TESTS).chain([&NPM]) {
             assert!(script.contains(need.package), "{}", need.package);
         }
     }

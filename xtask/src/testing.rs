@@ -19,7 +19,7 @@ use crate::check;
 use crate::page::{self, Node};
 use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds};
 use crate::report::{Case, Outcome, Report};
-use crate::setup::{self, WINDOW, WINDOW_TESTS};
+use crate::setup::{self, NODE_TESTS, WINDOW, WINDOW_TESTS};
 use crate::workspace::{Metadata, cargo};
 use parts::Part;
 
@@ -54,6 +54,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let mut needs = [&WINDOW, Node::needs(&meta)].concat();
     if chosen.iter().any(|part| part.needs_a_window()) {
         needs.extend(WINDOW_TESTS);
+    }
+    if chosen.iter().any(|part| part.carries_tasks_out()) {
+        needs.extend(NODE_TESTS);
     }
     setup::ensure("The test run", &needs)?;
     let node = Node::ensure(&meta)?;

@@ -131,6 +131,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
         chunk_id_key: KeyField::new(Key32::random(&mut rng())),
         previous: None,
         room: 16_384,
+        manifest_key: None,
         memo: Vec::new(),
     };
     let server: Arc<dyn PackServer> = Arc::new(Folder {

@@ -1,7 +1,7 @@
 //! Carries a task out: an [`Order`] in, [`Event`]s while it goes on, an [`Ended`] out.
 //!
 //! [`Executor`] is the port. [`Bubblewrap`] puts namespaces, a filter of system calls and limits around the task without any right
-//! of its own; [`Workspaces`] keeps what a run needs on disk, and wipes it.
+//! of its own; [`Container`] hands it to Podman or Docker. [`Workspaces`] keeps what a run needs on disk, and wipes it.
 //!
 //! ```no_run
 //! # async fn one(task: holdfast_task::Task, params: holdfast_task::Values) -> Result<(), holdfast_node::exec::Unavailable> {
@@ -32,6 +32,8 @@ mod secret;
 #[cfg(target_os = "linux")]
 mod bubblewrap;
 #[cfg(target_os = "linux")]
+mod container;
+#[cfg(target_os = "linux")]
 mod listen;
 #[cfg(target_os = "linux")]
 mod outputs;
@@ -55,6 +57,8 @@ pub use secret::Secret;
 #[cfg(target_os = "linux")]
 pub use bubblewrap::{Bubblewrap, CgroupUse, Settings};
 #[cfg(target_os = "linux")]
+pub use container::Container;
+#[cfg(target_os = "linux")]
 pub use outputs::{Collected, OutputFile, Outputs, Refused};
 #[cfg(target_os = "linux")]
 pub use stage::{STAGE, stage_main};
@@ -70,7 +74,7 @@ pub trait Executor: Send + Sync {
     /// Carries one task out. Whatever the task does, there is an answer: at the latest when its time is up, and a while after
     /// `stop`. When the answer is there, no process of the task is.
     ///
-    /// `events` must be read: a task whose output nobody takes waits, until its time is up. If the returned future is dropped, the
-    /// run is stopped.
+    /// `events` must be read, or dropped: a task whose output nobody takes waits, and so does the answer. If the returned future is
+    /// dropped, the run is stopped.
     async fn run(&self, order: Order, events: mpsc::Sender<Event>, stop: CancellationToken) -> Ended;
 }

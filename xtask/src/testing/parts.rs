@@ -95,6 +95,11 @@ impl Part {
         self.binaries.iter().any(|name| name == WINDOWED)
     }
 
+    /// Says whether its tests carry tasks out behind walls: those of the crates themselves, and those of nodes.
+    pub(crate) fn carries_tasks_out(&self) -> bool {
+        self.is_unit() || self.name == "nodes"
+    }
+
     /// The group of a case that belongs to the part as a whole.
     pub(crate) fn group(&self) -> String {
         self.binaries

@@ -312,6 +312,7 @@ impl World {
             chunk_id_key: KeyField::new(Key32::random(&mut rng())),
             previous: None,
             room: 1_000,
+            manifest_key: None,
             memo: b"memo".to_vec(),
         };
         Self {

@@ -84,6 +84,18 @@ mod trial {
         for _ in 0..=trial.again {
             once(trial, &executor, &workspaces).await?;
         }
+        let run = workspaces.create()?;
+        let words = ["sh", "-c", "echo hello"].map(str::to_owned).to_vec();
+        let (events, mut heard) = tokio::sync::mpsc::channel(64);
+        let ended = executor
+            .run(Order::new(&run, words), events, CancellationToken::new())
+            .await;
+        let mut said = Vec::new();
+        while let Some(event) = heard.recv().await {
+            said.push(event);
+        }
+        let healthy = ended.how.succeeded() && ended.clean && said == [Event::Started, Event::Out(b"hello\n".to_vec())];
+        say(&json!({ "healthy": healthy, "hello": format!("{said:?}") }));
         Ok(())
     }
 

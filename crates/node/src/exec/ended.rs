@@ -157,7 +157,9 @@ impl Unavailable {
     #[must_use]
     pub fn next(&self) -> &'static str {
         match self {
-            Self::Missing(_) => "Install it: on Debian and Ubuntu `apt-get install bubblewrap`.",
+            Self::Missing(_) => {
+                "Install it: on Debian and Ubuntu `apt-get install bubblewrap`, or `podman` for containers."
+            }
             Self::Refused { .. } => "Permit user namespaces to this user, or use a container engine that answers.",
             Self::Root => "Run the node as a user of its own.",
             Self::Busy(_) => "End it, or choose another folder.",

@@ -19,6 +19,8 @@ pub struct Order {
     pub task: PathBuf,
     /// A folder with one folder or file for each input, by its name. Seen as `/in`, not to be written.
     pub inputs: PathBuf,
+    /// A folder for the executor's own needs. Not seen.
+    pub scratch: PathBuf,
     /// Seen as `params.json`.
     pub params: String,
     /// Fields of secrets, by name and field. Files in memory, masked in the output.
@@ -72,6 +74,7 @@ impl Order {
             image: None,
             task: workspace.task(),
             inputs: workspace.inputs(),
+            scratch: workspace.scratch(),
             params: "{}".to_owned(),
             secrets: BTreeMap::new(),
             env: BTreeMap::new(),
@@ -87,7 +90,15 @@ impl Order {
     /// # Errors
     /// Why not, as a sentence.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.argv.is_empty() || self.argv.iter().any(|word| word.contains('\0')) {
+        if self.argv.is_empty() {
+            return Err("There is nothing to start.".into());
+        }
+        self.check_folders_and_secrets()
+    }
+
+    /// The same, where the image may say what is started.
+    pub(crate) fn check_folders_and_secrets(&self) -> Result<(), String> {
+        if self.argv.iter().any(|word| word.contains('\0')) {
             return Err("There is nothing to start.".into());
         }
         let names = self

@@ -5,8 +5,8 @@ use holdfast_protocol::entry::SignedEntry;
 use holdfast_protocol::id::{Hash, SpaceId};
 use holdfast_protocol::replay::{Outcome, Space};
 use holdfast_protocol::run::{
-    Capsule, LogLine, LogSource, MetricPoint, RunSpec, STREAMS, SignedResult, Stream, StreamEnd, StreamHash, open_box,
-    output_key, result_key, seal_box, stream_key,
+    Capsule, End, LogLine, MetricPoint, RunSpec, STREAMS, SignedResult, Stream, StreamHash, open_box, output_key,
+    result_key, stream_key,
 };
 use holdfast_protocol::{KeyField, cbor, context};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::support::people::{Person, ana, ben, big_node, directory, node};
 use crate::support::rng::TestRng;
 use crate::support::runs::{attempt, capsule, grant, place, result, spec};
 use crate::support::story;
+use crate::support::streams::{hash_of, lines, plain, points, sealed};
 
 fn readers() -> [&'static Person; 4] {
     [ana(), ben(), node(), big_node()]
@@ -25,31 +26,6 @@ fn readers() -> [&'static Person; 4] {
 /// The first run of the story: Ben's on the small node.
 fn first(space: SpaceId) -> RunSpec {
     spec(space, node().first(), 0x41)
-}
-
-fn lines() -> [Vec<LogLine>; 2] {
-    let line = |at_ms, source, bytes: &[u8]| LogLine {
-        at_ms,
-        source,
-        bytes: bytes.to_vec().into(),
-    };
-    [
-        vec![
-            line(0, LogSource::Node, b"begun"),
-            line(250, LogSource::Out, b"epoch 1\n\xff"),
-        ],
-        vec![line(70_000, LogSource::Error, b"")],
-    ]
-}
-
-fn points() -> [Vec<MetricPoint>; 1] {
-    let point = |at_ms, value, step| MetricPoint {
-        at_ms,
-        name: "loss".to_owned(),
-        value,
-        step,
-    };
-    [vec![point(1, 0.1, Some(1)), point(2, -1.5e300, None)]]
 }
 
 #[test]
@@ -143,44 +119,22 @@ fn run_vector(log: &Log) -> Value {
     let (by, to) = (ben().first(), node().first());
     let (of, run_key) = (attempt(&spec), run_key(&spec));
     let key = run_key.key();
-    let mut rng = TestRng::new(0x57_4e);
-    let mut boxes = |stream: Stream| -> Vec<Vec<u8>> {
-        let under = stream_key(key, stream);
-        match stream {
-            Stream::Log => (0..)
-                .zip(lines())
-                .map(|(n, list)| seal_box(&list, &under, of, stream, n, &mut rng))
-                .collect(),
-            Stream::Metrics => (0..)
-                .zip(points())
-                .map(|(n, list)| seal_box(&list, &under, of, stream, n, &mut rng))
-                .collect(),
-        }
-    };
-    let mut ends = Vec::new();
-    let mut streams = Vec::new();
-    for stream in STREAMS {
-        let sealed = boxes(stream);
-        let mut hash = StreamHash::start(of, stream);
-        let start = hash.hash;
-        sealed.iter().for_each(|sealed| hash.take(sealed));
-        streams.push(json!({
-            "name": stream.name(),
-            "key": hex::encode(stream_key(key, stream).expose()),
-            "start": start.to_string(),
-            "boxes": sealed.iter().map(hex::encode).collect::<Vec<_>>(),
-            "plain": plain(stream),
-            "hash": hash.hash.to_string(),
-        }));
-        ends.push(StreamEnd {
-            stream: stream.name().to_owned(),
-            boxes: hash.boxes,
-            hash: hash.hash,
-        });
-    }
-    let mut said = result(&spec, holdfast_protocol::run::End::Succeeded);
-    said.streams = ends;
-    let signed = said.sign(&to.sign);
+    let streams: Vec<_> = STREAMS
+        .into_iter()
+        .map(|stream| {
+            let hash = hash_of(&spec, stream);
+            json!({
+                "name": stream.name(),
+                "key": hex::encode(stream_key(key, stream).expose()),
+                "start": StreamHash::start(of, stream).hash.to_string(),
+                "boxes": sealed(&spec, stream).iter().map(hex::encode).collect::<Vec<_>>(),
+                "plain": plain(stream),
+                "hash": hash.hash.to_string(),
+            })
+        })
+        .collect();
+    let signed = result(&spec, End::Succeeded).sign(&to.sign);
+    let sealed_result = signed.seal(&result_key(key), &mut TestRng::new(0x57_4e));
     json!({
         "run_key": hex::encode(key.expose()),
         "spec": hex::encode(cbor::encode(&spec)),
@@ -191,19 +145,12 @@ fn run_vector(log: &Log) -> Value {
         "output_key": hex::encode(output_key(key, spec.outputs[0].version).expose()),
         "result_key": hex::encode(result_key(key).expose()),
         "result": hex::encode(signed.as_bytes()),
-        "sealed_result": hex::encode(signed.seal(&result_key(key), &mut rng)),
+        "sealed_result": hex::encode(&sealed_result),
     })
 }
 
 fn run_key(spec: &RunSpec) -> KeyField {
     crate::support::runs::run_key(spec.run)
-}
-
-fn plain(stream: Stream) -> Vec<String> {
-    match stream {
-        Stream::Log => lines().iter().map(|list| hex::encode(cbor::encode(list))).collect(),
-        Stream::Metrics => points().iter().map(|list| hex::encode(cbor::encode(list))).collect(),
-    }
 }
 
 #[test]
@@ -260,6 +207,11 @@ fn the_pinned_capsule_streams_and_result_open() {
     let signed = SignedResult::open(&sealed, &result_key(key), of).unwrap();
     assert_eq!(run["result"], hex::encode(signed.as_bytes()));
     assert!(signed.verifies(&to.bundle.verify));
+    assert_eq!(
+        vector["read_by"][0]["runs"][0]["result"],
+        hex::encode(cbor::encode(&signed.result)),
+        "the one that is adopted"
+    );
 
     for (end, (stream, pinned)) in signed
         .result

@@ -6,4 +6,5 @@ pub(crate) mod people;
 pub(crate) mod rng;
 pub(crate) mod runs;
 pub(crate) mod story;
+pub(crate) mod streams;
 pub(crate) mod things;

@@ -52,7 +52,8 @@ struct There {
     first: OwnedFd,
     watch: Watch,
     metrics: OwnedFd,
-    listener: std::net::TcpListener,
+    /// Inside; served from here.
+    listener: Option<std::net::TcpListener>,
 }
 
 impl Run {
@@ -102,13 +103,15 @@ impl Run {
         };
         let started = Instant::now();
         let heard = Arc::new(Heard::default());
-        let listeners = self.listen(&mut there, &heard);
         let proxy = Arc::new(Proxy::new(self.order.network.clone(), self.events.clone()));
-        let serving = self.serve(&there, &proxy);
-        let launched = write_frame(&mut there.hatch, &self.launch(cgroup.is_some()));
-        let how = match launched {
-            Ok(()) => self.wait(&mut there),
-            Err(error) => How::CouldNotStart(format!("The first process inside is gone: {error}.")),
+        let serving = self.serve(&mut there, &proxy);
+        // Nothing is listened to before it is said that there is something to hear.
+        let (how, listeners) = match self.start(&mut there, cgroup.is_some()) {
+            Ok(()) => {
+                let listeners = self.listen(&mut there, &heard);
+                (self.wait(&mut there), listeners)
+            }
+            Err(why) => (How::CouldNotStart(why), Vec::new()),
         };
         there.watch.look();
         let clean = end(&mut there);
@@ -164,7 +167,7 @@ impl Run {
                 first,
                 watch: Watch::new([out, tmp, shm, proc], self.order.limits),
                 metrics,
-                listener: listener.into(),
+                listener: Some(listener.into()),
             }),
             Err(error) => {
                 let _ = bwrap.kill();
@@ -176,6 +179,23 @@ impl Run {
                 let said: String = said.trim().chars().filter(|c| !c.is_control()).collect();
                 Err(format!("The walls could not be built ({error}). {said}"))
             }
+        }
+    }
+
+    /// Hands the order in, and waits for the task's first process.
+    fn start(&self, there: &mut There, has_cgroup: bool) -> Result<(), String> {
+        let gone = |error: io::Error| format!("The first process inside is gone: {error}.");
+        write_frame(&mut there.hatch, &self.launch(has_cgroup)).map_err(gone)?;
+        if !ready(&there.hatch, PATIENCE) {
+            return Err("The first process inside does not answer.".to_owned());
+        }
+        match read_frame::<Report>(&mut there.hatch).map_err(gone)? {
+            Report::Started => {
+                let _ = self.events.blocking_send(Event::Started);
+                Ok(())
+            }
+            Report::Failed(why) => Err(format!("{why}.")),
+            other => Err(format!("The first process inside makes no sense: {other:?}.")),
         }
     }
 
@@ -253,11 +273,12 @@ impl Run {
         threads
     }
 
-    fn serve(&self, there: &There, proxy: &Arc<Proxy>) -> Option<tokio::task::JoinHandle<()>> {
+    /// Without a network nobody listens inside.
+    fn serve(&self, there: &mut There, proxy: &Arc<Proxy>) -> Option<tokio::task::JoinHandle<()>> {
+        let listener = there.listener.take()?;
         if self.order.network.hosts.is_empty() {
             return None;
         }
-        let listener = there.listener.try_clone().ok()?;
         Some(self.runtime.spawn(proxy.clone().serve(listener)))
     }
 
@@ -268,13 +289,10 @@ impl Run {
         loop {
             if word(there) {
                 match read_frame::<Report>(&mut there.hatch) {
-                    Ok(Report::Started) => {
-                        let _ = self.events.blocking_send(Event::Started);
-                    }
-                    Ok(Report::Failed(why)) => return How::CouldNotStart(format!("{why}.")),
                     Ok(_) | Err(_) if asked.is_some() => return How::Stopped,
                     Ok(Report::Exited(code)) => return How::Exited(code),
                     Ok(Report::Signalled(signal)) => return How::Signalled(signal),
+                    Ok(Report::Started | Report::Failed(_)) => {}
                     // Somebody ended the first process: the kernel for want of memory, or this computer's user.
                     Err(_) => return How::Signalled(9),
                 }
@@ -300,16 +318,18 @@ impl Run {
 
     /// Gives an end the name of the limit that brought it about.
     fn named(&self, how: How, there: &There, cgroup: Option<&Cgroup>) -> How {
-        const TOO_LARGE_A_FILE: i32 = 25;
+        // A signal, and what a shell makes of one that ended its last command.
+        const TOO_LARGE_A_FILE: [How; 2] = [How::Signalled(25), How::Exited(128 + 25)];
         if !matches!(how, How::Exited(1..) | How::Signalled(_)) {
             return how;
         }
         let counted = cgroup.map(Cgroup::counted).unwrap_or_default();
-        if counted.out_of_memory {
+        let (seen, limits) = (there.watch.seen(), &self.order.limits);
+        if counted.out_of_memory || seen.peak_memory_bytes > limits.memory_bytes {
             How::OverLimit(Limit::Memory)
-        } else if counted.out_of_processes {
+        } else if counted.out_of_processes || seen.peak_processes > limits.processes {
             How::OverLimit(Limit::Processes)
-        } else if there.watch.seen().disk_full || how == How::Signalled(TOO_LARGE_A_FILE) {
+        } else if seen.disk_full || TOO_LARGE_A_FILE.contains(&how) {
             How::OverLimit(Limit::Disk)
         } else {
             how

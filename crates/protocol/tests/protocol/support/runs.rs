@@ -8,12 +8,13 @@ use holdfast_protocol::replay::content_of;
 use holdfast_protocol::run::{
     AdoptBody, Attempt, Capsule, End, FORMAT, FileGrant, Grant, Granted, Limits, Made, MadeManifest, NamedInput,
     Output, OutputKey, OutputKind, Parameter, Place, RunBody, RunResult, RunSpec, STREAMS, SecretEnv, SecretGrant,
-    SecretUse, SignedResult, StreamEnd, StreamHash, WorkflowStep,
+    SecretUse, SignedResult, StreamEnd, WorkflowStep,
 };
 
 use super::log::{Draft, Log, RunPart, wrap};
 use super::people::Keys;
 use super::rng::TestRng;
+use super::streams::hash_of;
 use super::things::{files, item, key, pack, text, version};
 
 /// When nodes and runs end.
@@ -174,10 +175,13 @@ pub(crate) fn made(spec: &RunSpec) -> Vec<Made> {
 
 /// What an honest node says, before it signs.
 pub(crate) fn result(spec: &RunSpec, end: End) -> RunResult {
-    let ends = STREAMS.map(|stream| StreamEnd {
-        stream: stream.name().to_owned(),
-        boxes: 0,
-        hash: StreamHash::start(attempt(spec), stream).hash,
+    let ends = STREAMS.map(|stream| {
+        let after = hash_of(spec, stream);
+        StreamEnd {
+            stream: stream.name().to_owned(),
+            boxes: after.boxes,
+            hash: after.hash,
+        }
     });
     RunResult {
         format: FORMAT,
