@@ -75,6 +75,14 @@ impl Tamper {
         self.blobs("SELECT sealed FROM capsules WHERE space = ?1", space)
     }
 
+    /// Everybody's first signed bundle.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub fn all_bundles(&mut self) -> Vec<Vec<u8>> {
+        self.blobs("SELECT signed FROM bundles WHERE counter = 0 AND ?1 IS NOT NULL", "00")
+    }
+
     fn blobs(&mut self, query: &'static str, space: &str) -> Vec<Vec<u8>> {
         let query = sqlx::query(query).bind(hex::decode(space).expect("an id"));
         let connection = self.connection.as_mut().expect("open until dropped");
