@@ -7,6 +7,7 @@ mod node;
 mod on_node;
 mod ops;
 mod project;
+mod runs;
 mod secret;
 mod secret_file;
 mod secret_generate;
@@ -24,6 +25,7 @@ pub(crate) use names::{ItemName, split};
 pub(crate) use node::{NodeEnrol, NodeStart, NodeTrust, NodeVerb};
 pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
 pub(crate) use project::ProjectVerb;
+pub(crate) use runs::{RunStart, RunVerb, WorkflowVerb};
 pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
 pub(crate) use secret_file::{SecretExport, SecretImport};
 pub(crate) use secret_generate::SecretGenerate;
@@ -135,6 +137,12 @@ pub(crate) enum Verb {
     /// Computers that do work for projects
     #[command(subcommand)]
     Node(NodeVerb),
+    /// Runs: a task at work on a node
+    #[command(subcommand)]
+    Run(RunVerb),
+    /// Workflows: tasks in an order
+    #[command(subcommand)]
+    Workflow(WorkflowVerb),
     /// Move this account to another server
     Relocate(Relocate),
     /// Server: copy its data into a folder, while it runs

@@ -7,6 +7,7 @@ mod ops;
 mod people;
 mod preview;
 mod progress;
+mod runs;
 mod secret_files;
 mod secrets;
 mod table;
@@ -30,12 +31,13 @@ pub(crate) use ops::*;
 pub(crate) use people::*;
 pub(crate) use preview::*;
 pub(crate) use progress::Bars;
+pub(crate) use runs::*;
 pub(crate) use secret_files::*;
 pub(crate) use secrets::*;
 pub(crate) use table::count;
 pub(crate) use things::*;
 use when::minute;
-pub(crate) use when::parse_date;
+pub(crate) use when::{parse_date, parse_span, parse_until};
 
 /// Turns a view into text for people.
 pub(crate) type Tell = Box<dyn Fn(Value) -> Result<String, serde_json::Error> + Send>;

@@ -6,14 +6,17 @@ mod field;
 mod generate;
 mod item;
 mod job;
+mod nodes;
 mod on_node;
 mod ops;
 mod papers;
 mod project;
+mod runs;
 mod secret;
 mod secret_file;
 mod serve;
 mod unlock;
+mod workflow;
 
 use clap::error::ErrorKind;
 use holdfast_commands::{Command, Outcome};
@@ -95,12 +98,13 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Node(NodeVerb::Enrol(args)) => return on_node::enrol(common, args).await,
         Verb::Node(NodeVerb::Trust(args)) => return on_node::trust(common, args).await,
         Verb::Node(NodeVerb::Status(_)) => return on_node::status(common).await,
-        Verb::Node(NodeVerb::Start(_))
-        | Verb::Agent(_)
-        | Verb::Serve(_)
-        | Verb::Doctor(_)
-        | Verb::Completions { .. }
-        | Verb::Man { .. } => {
+        Verb::Node(verb) => match nodes::job(verb)? {
+            Some(job) => job,
+            None => return Err(Error::Internal("a verb in the wrong room".into()).into()),
+        },
+        Verb::Run(verb) => return runs::run(common, verb).await,
+        Verb::Workflow(verb) => return workflow::run(common, verb).await,
+        Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());
         }
     };
@@ -134,7 +138,7 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
 pub(crate) fn is_long(command: &Command) -> bool {
     matches!(
         command,
-        Command::Upload { .. } | Command::Download { .. } | Command::Relocate { .. }
+        Command::Upload { .. } | Command::Download { .. } | Command::RunArtifacts { .. } | Command::Relocate { .. }
     )
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::Command;
 use crate::doctor;
 use crate::preview;
-use crate::run;
+use crate::run::{self, Reading};
 use crate::view::{CameView, Ending, ErrorView, Outcome};
 
 /// Makes the way to another server's address, where only the key with that fingerprint is taken if there is one.
@@ -39,7 +39,11 @@ pub struct App {
     moving: tokio::sync::RwLock<()>,
     alarms: Mutex<Vec<ErrorView>>,
     news: Mutex<Vec<CameView>>,
+    readings: Mutex<Vec<Reading>>,
 }
+
+/// Logs of runs that are kept open between two answers.
+const READINGS: usize = 8;
 
 impl App {
     /// A locked profile. `spool` is a private folder for sealed packs on their way.
@@ -56,6 +60,7 @@ impl App {
             moving: tokio::sync::RwLock::new(()),
             alarms: Mutex::default(),
             news: Mutex::default(),
+            readings: Mutex::default(),
         }
     }
 
@@ -181,6 +186,7 @@ impl App {
     /// Drops the keys. Commands that are running keep theirs until they end.
     pub fn lock(&self) {
         self.known_alarms().clear();
+        self.kept_readings().clear();
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -226,6 +232,7 @@ impl App {
         for trouble in trouble.iter().filter(|trouble| trouble.seen) {
             self.alarm(trouble.name.as_deref(), &trouble.error);
         }
+        self.adopt_all(&session).await?;
         let answered = session.answered_invitations().await?;
         for came in answered.came {
             let view = session.view(came.project).await?;
@@ -240,6 +247,44 @@ impl App {
             self.alarm(None, &error);
         }
         Ok(self.alarms())
+    }
+
+    /// Takes over what nodes have sent for runs that were open when this device last looked.
+    async fn adopt_all(&self, session: &Session) -> Result<()> {
+        use holdfast_protocol::replay::Outcome as OfRun;
+        for view in session.all_projects().await?.views {
+            let authority = view.space.authority();
+            let mut runs = authority.runs().values();
+            let waits = runs.any(|run| !matches!(run.outcome, OfRun::Adopted(_)));
+            if !waits || authority.role(session.principal()).is_none() || view.space.contents().is_removed() {
+                continue;
+            }
+            // One project's trouble is none of the others'.
+            if let Err(error) = run::adopt(self, session, authority.space()).await {
+                self.alarm(Some(view.space.contents().name()), &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out the reading of a log that goes on where it is asked to.
+    pub(crate) fn reading(&self, fits: impl Fn(&Reading) -> bool) -> Option<Reading> {
+        let mut kept = self.kept_readings();
+        let index = kept.iter().position(fits)?;
+        Some(kept.remove(index))
+    }
+
+    /// Keeps it for the next time.
+    pub(crate) fn keep_reading(&self, reading: Reading) {
+        let mut kept = self.kept_readings();
+        if kept.len() >= READINGS {
+            kept.remove(0);
+        }
+        kept.push(reading);
+    }
+
+    fn kept_readings(&self) -> MutexGuard<'_, Vec<Reading>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who answered an invitation and came in, since the profile was unlocked.

@@ -1,5 +1,6 @@
 //! Every verb that an unlocked profile understands, as data: what a shell builds, a socket carries and [`App`](crate::App) runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -651,6 +652,175 @@ pub enum Command {
         /// Name or id.
         name: String,
     },
+    /// Draws a token with which one computer can become a node.
+    NodeInvite,
+    /// Lists nodes: one's own, and those of one's projects.
+    NodeList,
+    /// A node's six words, as this device knows them.
+    NodeWords {
+        /// Name or id.
+        node: String,
+    },
+    /// Compares the six words that a node's own console shows.
+    NodeVerify {
+        /// Name or id.
+        node: String,
+        /// What it shows.
+        words: String,
+    },
+    /// Lets a node work for a project.
+    NodeAuthorise {
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        node: String,
+        /// It is given the project's key, instead of what each run needs.
+        #[serde(default)]
+        whole_project: bool,
+        /// Until when, milliseconds since 1970-01-01 UTC; for 24 hours if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        until_ms: Option<u64>,
+    },
+    /// Ends what a node may do in a project.
+    NodeWithdraw {
+        /// Name or id of the project.
+        project: String,
+        /// Name or id.
+        node: String,
+    },
+    /// Ends a node that the user enrolled.
+    NodeEnd {
+        /// Name or id.
+        node: String,
+    },
+    /// Orders a run of a task.
+    RunStart {
+        /// What is ordered.
+        order: RunOrder,
+    },
+    /// Lists a project's runs, the newest first.
+    RunList {
+        /// Name or id of the project.
+        project: String,
+    },
+    /// Shows a run.
+    RunShow {
+        /// Its id, or the first eight characters or more of it; `PROJECT/RUN` looks in one project only.
+        run: String,
+    },
+    /// Shows what a run printed, from a place on. Waits a while where nothing is there yet.
+    RunLog {
+        /// As in `RunShow`.
+        run: String,
+        /// Which attempt; the one that counts if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        attempt: Option<u32>,
+        /// Pieces to pass over: `next` of the answer before.
+        #[serde(default)]
+        #[ts(optional, as = "Option<u64>")]
+        from: u64,
+        /// Milliseconds to wait for more, at most 20,000.
+        #[serde(default)]
+        #[ts(optional, as = "Option<u64>")]
+        wait_ms: u64,
+    },
+    /// Lists what a run measured.
+    RunMetrics {
+        /// As in `RunShow`.
+        run: String,
+    },
+    /// Takes a run back, or stops it.
+    RunStop {
+        /// As in `RunShow`.
+        run: String,
+    },
+    /// Downloads what a run made: a folder for each output.
+    RunArtifacts {
+        /// As in `RunShow`.
+        run: String,
+        /// The folder to write into.
+        to: PathBuf,
+    },
+    /// Does what is due in a workflow, without waiting: takes results over and orders the runs that are ready. To be repeated until it
+    /// is over.
+    WorkflowAdvance {
+        /// The text of the file.
+        source: String,
+        /// Which one goes on; a new one if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        workflow: Option<String>,
+        /// Runs that no longer count: `passed_over` of the answer before. Absent where a workflow is resumed: then none of those counts
+        /// that ended without success.
+        #[serde(default)]
+        #[ts(optional)]
+        passed_over: Option<Vec<String>>,
+    },
+    /// Shows how a workflow stands.
+    WorkflowShow {
+        /// Its id, or the first eight characters or more of it.
+        workflow: String,
+        /// The text of its file: with it, steps are shown that have no run yet.
+        #[serde(default)]
+        #[ts(optional)]
+        source: Option<String>,
+    },
+    /// Stops the runs of a workflow.
+    WorkflowStop {
+        /// As in `WorkflowShow`.
+        workflow: String,
+    },
+}
+
+/// A run to order, by names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RunOrder {
+    /// Name or id of the project.
+    pub project: String,
+    /// Name or id of the task.
+    pub task: String,
+    /// Its version, by number or id; the newest if absent.
+    #[serde(default)]
+    #[ts(optional)]
+    pub version: Option<String>,
+    /// Name or id of the node.
+    pub node: String,
+    /// What it reads.
+    #[serde(default)]
+    pub inputs: Vec<RunInput>,
+    /// Values, by the parameter's name.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
+    /// Names or ids of secrets, by the name in the task.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// How often it may be begun when its node goes away, 1 to 10; once if absent.
+    #[serde(default)]
+    #[ts(optional)]
+    pub attempts: Option<u32>,
+    /// Seconds it may take; as the task says if absent.
+    #[serde(default)]
+    #[ts(optional)]
+    pub seconds: Option<u64>,
+}
+
+/// An input of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RunInput {
+    /// Its name in the task.
+    pub name: String,
+    /// Name or id of the project it is in: the run's own.
+    #[serde(default)]
+    #[ts(optional)]
+    pub project: Option<String>,
+    /// Name or id of the item.
+    pub item: String,
+    /// Its version, by number or id; the newest if absent.
+    #[serde(default)]
+    #[ts(optional)]
+    pub version: Option<String>,
 }
 
 impl Command {
@@ -667,6 +837,7 @@ impl Command {
                 | Self::SecretImport { .. }
                 | Self::SecretImportPreview { .. }
                 | Self::SecretExport { .. }
+                | Self::RunArtifacts { .. }
         )
     }
 }

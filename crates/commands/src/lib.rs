@@ -19,7 +19,9 @@ pub mod types;
 pub mod view;
 
 pub use app::{App, Connect, Guard};
-pub use command::{Command, Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile};
+pub use command::{
+    Command, Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder,
+};
 pub use doctor::diagnostics;
 pub use generate::{CharacterClass, MAX_LENGTH, PasswordKind, Recipe, generate};
 pub use holdfast_engine::OnClash;

@@ -3,11 +3,14 @@
 mod account;
 mod browse;
 mod item;
+mod nodes;
 mod project;
 mod relocate;
+mod runs;
 mod secret;
 mod secret_sets;
 mod uploads;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::command::Command;
 use crate::view::Outcome;
+
+pub(crate) use runs::{Reading, adopt};
 
 pub(crate) async fn run(
     app: &App,
@@ -71,6 +76,23 @@ pub(crate) async fn run(
         | Command::SecretImport { .. }
         | Command::SecretImportUndo { .. }
         | Command::SecretExport { .. } => secret_sets::run(app, command, &*progress).await,
+        Command::NodeInvite
+        | Command::NodeList
+        | Command::NodeWords { .. }
+        | Command::NodeVerify { .. }
+        | Command::NodeAuthorise { .. }
+        | Command::NodeWithdraw { .. }
+        | Command::NodeEnd { .. } => nodes::run(app, command).await,
+        Command::RunStart { .. }
+        | Command::RunList { .. }
+        | Command::RunShow { .. }
+        | Command::RunLog { .. }
+        | Command::RunMetrics { .. }
+        | Command::RunStop { .. }
+        | Command::RunArtifacts { .. } => runs::run(app, command, progress, cancel).await,
+        Command::WorkflowAdvance { .. } | Command::WorkflowShow { .. } | Command::WorkflowStop { .. } => {
+            workflows::run(app, command, cancel).await
+        }
         other => project::run(app, other).await,
     }
 }

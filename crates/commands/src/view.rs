@@ -612,8 +612,10 @@ views! {
     }
 }
 
+mod runs;
 mod secrets;
 
+pub use runs::*;
 pub use secrets::*;
 
 impl DoneView {

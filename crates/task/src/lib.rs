@@ -31,9 +31,11 @@ mod manifest;
 mod parameter;
 mod section;
 mod words;
+mod workflow;
 
 pub use fault::Fault;
 pub use limits::{CEILINGS, Limits, bytes, duration};
 pub use manifest::{FILE_NAME, Input, InputKind, LARGEST, Output, OutputKind, Runtime, SecretUse, Task};
 pub use parameter::{Kind, Parameter, Value, Values, to_json};
 pub use words::{Host, Image};
+pub use workflow::{Job, LARGEST_WORKFLOW, MOST_RUNS, Source, Step, Workflow};

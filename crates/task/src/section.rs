@@ -126,6 +126,15 @@ impl Section {
         Ok(all)
     }
 
+    /// The entries as they stand, at most `most`, where the file's author names them all.
+    pub(crate) fn entries(self, most: usize) -> Result<Table, Fault> {
+        if self.left.len() > most {
+            let what = format!("has more than {most} entries");
+            return Err(Fault::new(self.path, what, "Leave some out."));
+        }
+        Ok(self.left)
+    }
+
     /// To be called when everything was asked for.
     pub(crate) fn end(self) -> Result<(), Fault> {
         match self.left.keys().next() {

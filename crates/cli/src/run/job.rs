@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_commands::{App, Command, Outcome};
+use holdfast_device::ProfileLock;
 use holdfast_engine::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,43 @@ pub(super) async fn run(common: &Common, job: Job) -> Answer {
     };
     bars.clear();
     Ok((outcome?, job.tell))
+}
+
+/// The way to one command after another: by the agent, or by a profile that is opened here once.
+pub(super) struct Door {
+    place: Place,
+    bars: Arc<Bars>,
+    here: Option<(App, ProfileLock)>,
+}
+
+impl Door {
+    pub(super) async fn open(common: &Common) -> Result<Self> {
+        let place = Place::open(common)?;
+        let bars = Arc::new(Bars::new());
+        let here = match place.owner().await? {
+            Owner::Agent(_) => None,
+            Owner::Me(lock) => {
+                let app = place.app().await?.ok_or(Error::NoAccount)?;
+                unlock(common, &app, &bars).await?;
+                catch_up(&app).await?;
+                Some((app, lock))
+            }
+        };
+        Ok(Self { place, bars, here })
+    }
+
+    /// Runs a command. The agent may have locked itself in between: then nobody can.
+    pub(super) async fn ask(&self, command: Command) -> Result<Outcome> {
+        let answer = match &self.here {
+            Some((app, _)) => drive(app, command, &self.bars).await,
+            None => match self.place.owner().await? {
+                Owner::Agent(stream) => client::run(stream, command, &self.bars).await,
+                Owner::Me(_) => Err(Error::Locked.into()),
+            },
+        };
+        self.bars.clear();
+        answer
+    }
 }
 
 /// The second answer, unless it found nothing either: then what was typed is what people should read about.

@@ -175,7 +175,7 @@ async fn people(app: &App, session: &Session) -> Result<Outcome> {
     )
 }
 
-fn words_view(person: &Person) -> WordsView {
+pub(super) fn words_view(person: &Person) -> WordsView {
     WordsView {
         handle: person.bundle.bundle.handle.clone(),
         words: person.words().join(" "),

@@ -240,6 +240,24 @@ mod tests {
         assert_eq!(masked(&[b"s3cr3t-t0ken"], &single), "the token is ***, again ***.");
     }
 
+    proptest::proptest! {
+        /// Wherever the stream is cut, the same comes out as in one piece, and no secret is in it.
+        #[test]
+        fn cuts_make_no_difference(
+            bytes in proptest::collection::vec(b'a'..=b'c', 0..60),
+            values in proptest::collection::vec(proptest::collection::vec(b'a'..=b'c', 4..8), 1..4),
+            size in 1usize..9,
+        ) {
+            let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+            let shown = masked(&values, &pieces);
+            for value in &values {
+                proptest::prop_assert!(!shown.contains(std::str::from_utf8(value).unwrap()));
+            }
+            proptest::prop_assert_eq!(shown, masked(&values, &[&bytes]));
+        }
+    }
+
     #[test]
     fn nothing_waits_that_need_not() {
         let mut masker = Masker::new(Arc::new(Masks::new([&b"s3cr3t"[..]].into_iter())));
