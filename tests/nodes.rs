@@ -2,6 +2,12 @@
 
 #[path = "nodes/crowd.rs"]
 mod crowd;
+#[path = "nodes/grants.rs"]
+mod grants;
+#[path = "nodes/penguins.rs"]
+mod penguins;
+#[path = "nodes/refused.rs"]
+mod refused;
 #[path = "memory/scan.rs"]
 mod scan;
 #[path = "nodes/stage.rs"]

@@ -110,3 +110,16 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 pub(crate) fn of_ours(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
+
+/// Every file below a folder.
+pub(crate) fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            all.extend(files_of(&path));
+        } else {
+            all.push(path);
+        }
+    }
+    all
+}

@@ -189,7 +189,7 @@ impl Masker {
         given
     }
 
-    /// Where secrets are in `held`, those that overlap or touch as one.
+    /// Where secrets are in `held`, those that overlap as one. Two that touch are two, also where the stream is not cut between them.
     fn spans(&self) -> Vec<(usize, usize)> {
         let mut spans: Vec<(usize, usize)> = Vec::new();
         if self.covered > 0 {
@@ -206,7 +206,7 @@ impl Masker {
         let mut merged: Vec<(usize, usize)> = Vec::new();
         for (start, end) in spans {
             match merged.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                Some(last) if start < last.1 => last.1 = last.1.max(end),
                 _ => merged.push((start, end)),
             }
         }
@@ -274,6 +274,8 @@ mod tests {
         );
         assert_eq!(masked(&[b"xabc", b"abcde"], &[b"-xabc", b"de-"]), "-***-");
         assert_eq!(masked(&[b"aaaa"], &[b"aaaa", b"aa", b"aaab"]), "***b");
+        assert_eq!(masked(&[b"abcd"], &[b"abcdabcd"]), "******");
+        assert_eq!(masked(&[b"abcd"], &[b"abcd", b"abcd"]), "******");
     }
 
     #[test]
