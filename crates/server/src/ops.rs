@@ -27,6 +27,10 @@ pub(crate) use look::{Rights, rights};
 
 /// The database, in a data folder.
 pub(crate) const DATABASE: &str = "holdfast.db";
+/// The private key of a self-signed certificate, in a data folder.
+pub(crate) const TLS_KEY: &str = "tls-key.pem";
+/// That certificate.
+pub(crate) const TLS_CERTIFICATE: &str = "tls-certificate.pem";
 /// The packs, in a data folder and in a backup.
 pub(crate) const PACKS: &str = "packs";
 /// Held by whoever works on a data folder.

@@ -95,6 +95,20 @@ impl Findings {
             ),
             Err(error) => self.failed("ownership", &error),
         }
+        match look::key_rights(data) {
+            None => {}
+            Some(Rights::Closed) => self.ok(
+                "tls-key",
+                "Only the server's own user may read the key of its certificate.",
+            ),
+            Some(_) => self.say(
+                "tls-key",
+                Level::Bad,
+                "Others on this computer may read the key of the server's certificate.",
+                "Stop the server, delete tls-key.pem, start it again, and give people the new fingerprint.",
+                None,
+            ),
+        }
         if data.join(RESTORING).exists() {
             let message = "A restore into this folder was begun and not finished; no server starts on it.";
             self.say(
