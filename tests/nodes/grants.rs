@@ -173,7 +173,7 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
     let shown = stage.over(&id);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"succeeded".into(), &0.into()),
+        (&"done".into(), &0.into()),
         "{shown:#}"
     );
     assert!(stage.log(&id).contains('3'));
@@ -220,7 +220,7 @@ async fn one_run_gives_a_node_that_run_and_nothing_else() {
     let shown = stage.over(&id);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"succeeded".into(), &0.into()),
+        (&"done".into(), &0.into()),
         "{shown:#}"
     );
 

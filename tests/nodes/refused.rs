@@ -13,7 +13,7 @@ fn works(stage: &Stage) {
     let shown = stage.over(&id);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"succeeded".into(), &0.into()),
+        (&"done".into(), &0.into()),
         "{shown:#}"
     );
 }
@@ -40,7 +40,7 @@ fn what_a_task_does_wrong_is_contained_and_named() {
         stage.script(name, &limits, script);
         let id = stage.start(&[&format!("Lab/{name}"), "--node", "box"]);
         let shown = stage.over(&id);
-        let got = shown["state"].as_str().unwrap_or_default();
+        let got = shown["end"].as_str().unwrap_or_default();
         assert!(end.split('|').any(|end| end == got), "{name}: {shown:#}");
         works(&stage);
     }
@@ -67,7 +67,7 @@ fn a_node_that_dies_in_the_middle_begins_again_as_often_as_it_may() {
     let shown = stage.over(&twice);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"succeeded".into(), &0.into()),
+        (&"done".into(), &0.into()),
         "{shown:#}"
     );
     assert!(stage.log(&twice).contains("over"));
@@ -82,7 +82,10 @@ fn a_run_that_is_stopped_ends_and_says_so() {
     stage.until(&id, |shown| shown["state"] == "running");
     stage.ana.run(&["run", "stop", &id]).ok();
     let shown = stage.over(&id);
-    assert!(shown["state"] == "stopped" || shown["state"] == "withdrawn", "{shown:#}");
+    assert!(
+        shown["end"] == "stopped" || shown["state"] == "withdrawn",
+        "{shown:#}"
+    );
     let fresh = stage.start(&["Lab/slow", "--node", "box"]);
     stage.until(&fresh, |shown| shown["state"] == "running");
 }

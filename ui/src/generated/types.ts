@@ -132,6 +132,62 @@ name: string,
  */
 value: string, };
 
+export type RunInput = { 
+/**
+ * Its name in the task.
+ */
+name: string, 
+/**
+ * Name or id of the project it is in: the run's own.
+ */
+project?: string, 
+/**
+ * Name or id of the item.
+ */
+item: string, 
+/**
+ * Its version, by number or id; the newest if absent.
+ */
+version?: string, };
+
+export type RunOrder = { 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id of the task.
+ */
+task: string, 
+/**
+ * Its version, by number or id; the newest if absent.
+ */
+version?: string, 
+/**
+ * Name or id of the node.
+ */
+node: string, 
+/**
+ * What it reads.
+ */
+inputs: Array<RunInput>, 
+/**
+ * Values, by the parameter's name.
+ */
+params: { [key in string]: string }, 
+/**
+ * Names or ids of secrets, by the name in the task.
+ */
+secrets: { [key in string]: string }, 
+/**
+ * How often it may be begun when its node goes away, 1 to 10; once if absent.
+ */
+attempts?: number, 
+/**
+ * Seconds it may take; as the task says if absent.
+ */
+seconds?: number, };
+
 export type Command = { "verb": "status" } | { "verb": "whoami" } | { "verb": "words", 
 /**
  * Whose; one's own if absent.
@@ -740,7 +796,116 @@ project: string | null,
 /**
  * Name or id.
  */
-name: string, };
+name: string, } | { "verb": "node-invite" } | { "verb": "node-list" } | { "verb": "node-words", 
+/**
+ * Name or id.
+ */
+node: string, } | { "verb": "node-verify", 
+/**
+ * Name or id.
+ */
+node: string, 
+/**
+ * What it shows.
+ */
+words: string, } | { "verb": "node-authorise", 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+node: string, 
+/**
+ * It is given the project's key, instead of what each run needs.
+ */
+whole_project: boolean, 
+/**
+ * Until when, milliseconds since 1970-01-01 UTC; for 24 hours if absent.
+ */
+until_ms?: number, } | { "verb": "node-withdraw", 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id.
+ */
+node: string, } | { "verb": "node-end", 
+/**
+ * Name or id.
+ */
+node: string, } | { "verb": "run-start", 
+/**
+ * What is ordered.
+ */
+order: RunOrder, } | { "verb": "run-list", 
+/**
+ * Name or id of the project.
+ */
+project: string, } | { "verb": "run-show", 
+/**
+ * Its id, or the first eight characters or more of it; `PROJECT/RUN` looks in one project only.
+ */
+run: string, } | { "verb": "run-log", 
+/**
+ * As in `RunShow`.
+ */
+run: string, 
+/**
+ * Which attempt; the one that counts if absent.
+ */
+attempt?: number, 
+/**
+ * Pieces to pass over: `next` of the answer before.
+ */
+from?: number, 
+/**
+ * Milliseconds to wait for more, at most 20,000.
+ */
+wait_ms?: number, } | { "verb": "run-metrics", 
+/**
+ * As in `RunShow`.
+ */
+run: string, } | { "verb": "run-stop", 
+/**
+ * As in `RunShow`.
+ */
+run: string, } | { "verb": "run-artifacts", 
+/**
+ * As in `RunShow`.
+ */
+run: string, 
+/**
+ * The folder to write into.
+ */
+to: string, } | { "verb": "workflow-advance", 
+/**
+ * The text of the file.
+ */
+source: string, 
+/**
+ * Which one goes on; a new one if absent.
+ */
+workflow?: string, 
+/**
+ * Runs that no longer count: `passed_over` of the answer before. Absent where a workflow is resumed: then none of those counts
+ * that ended without success.
+ */
+passed_over?: Array<string>, } | { "verb": "workflow-show", 
+/**
+ * Its id, or the first eight characters or more of it.
+ */
+workflow: string, 
+/**
+ * The text of its file: with it, steps are shown that have no run yet.
+ */
+source?: string, } | { "verb": "workflow-stop", 
+/**
+ * As in `WorkflowShow`.
+ */
+workflow: string, };
 
 export type Ending = "done" | "partial" | "conflict";
 
@@ -1766,6 +1931,594 @@ readable_by: Array<string>,
  * What to change where it comes from, because others could read it.
  */
 change_secrets: Array<string>, };
+
+export type NodeInviteView = { 
+/**
+ * Good once.
+ */
+token: string, 
+/**
+ * When it ends, milliseconds since 1970-01-01 UTC.
+ */
+expires_ms: number, 
+/**
+ * The server's address.
+ */
+server: string, 
+/**
+ * Whose authorisations the node is to follow: the user's.
+ */
+operator: string, 
+/**
+ * The user's six words.
+ */
+words: string, 
+/**
+ * The line.
+ */
+command: string, };
+
+export type NodeView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * How sure this user is of its keys.
+ */
+checked: PinState, 
+/**
+ * Since when that is so, milliseconds since 1970-01-01 UTC.
+ */
+checked_ms: number, 
+/**
+ * Its six words, where they are known.
+ */
+words: string, 
+/**
+ * Whether the user enrolled it.
+ */
+mine: boolean, 
+/**
+ * When it was last heard of.
+ */
+seen_ms: number | null, 
+/**
+ * Where it may work.
+ */
+projects: Array<NodeProjectView>, 
+/**
+ * What it says about its computer, where its signature was checked.
+ */
+card: CardView | null, };
+
+export type NodeProjectView = { 
+/**
+ * The project's id.
+ */
+id: string, 
+/**
+ * The project's name.
+ */
+name: string, 
+/**
+ * `runs` or `project`.
+ */
+scope: string, 
+/**
+ * Until when, milliseconds since 1970-01-01 UTC.
+ */
+until_ms: number, 
+/**
+ * Whether that is over.
+ */
+over: boolean, };
+
+export type CardView = { 
+/**
+ * When it said so, milliseconds since 1970-01-01 UTC.
+ */
+time_ms: number, 
+/**
+ * Version of its program.
+ */
+version: string, 
+/**
+ * Operating system and processor.
+ */
+system: string, 
+/**
+ * Processors.
+ */
+cpus: number, 
+/**
+ * Bytes of memory.
+ */
+memory: number, 
+/**
+ * Graphics processors.
+ */
+gpus: Array<string>, 
+/**
+ * Runs at the same time.
+ */
+slots: number, 
+/**
+ * What it can start.
+ */
+runtimes: Array<string>, 
+/**
+ * Whose authorisations it follows.
+ */
+operators: Array<string>, };
+
+export type AuthorisedView = { 
+/**
+ * Its name.
+ */
+node: string, 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * `runs` or `project`.
+ */
+scope: string, 
+/**
+ * Until when, milliseconds since 1970-01-01 UTC.
+ */
+until_ms: number, };
+
+export type WithdrawnView = { 
+/**
+ * Its name.
+ */
+node: string, 
+/**
+ * What it had: `runs` or `project`.
+ */
+scope: string, 
+/**
+ * What it was given, or could open where it had the whole project.
+ */
+could_open: Array<ItemName>, 
+/**
+ * Secrets to change where they come from.
+ */
+change_secrets: Array<string>, 
+/**
+ * Runs that had not ended.
+ */
+stopped: Array<string>, 
+/**
+ * Whether new keys protect everything from now on.
+ */
+new_key: boolean, };
+
+export type RunView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The project's name.
+ */
+project_name: string, 
+/**
+ * The task's name; empty where this member can't read it.
+ */
+task: string, 
+/**
+ * The task's version; 0 where it is no longer there.
+ */
+task_version: number, 
+/**
+ * The node's name.
+ */
+node: string, 
+/**
+ * `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
+ */
+state: string, 
+/**
+ * How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
+ */
+end: string | null, 
+/**
+ * Whether nothing more will come of it.
+ */
+over: boolean, 
+/**
+ * Who ordered it.
+ */
+ordered_by: string, 
+/**
+ * When, milliseconds since 1970-01-01 UTC.
+ */
+ordered_ms: number, 
+/**
+ * When the attempt that counts began.
+ */
+started: number | null, 
+/**
+ * When it ended.
+ */
+ended: number | null, 
+/**
+ * What the task ended with.
+ */
+exit_code: number | null, 
+/**
+ * What the node says about its end; or why it refused, as a code.
+ */
+sentence: string, 
+/**
+ * The attempt that counts; 0 before the first.
+ */
+attempt: number, 
+/**
+ * How often it may be begun.
+ */
+attempts: number, 
+/**
+ * The workflow it belongs to.
+ */
+workflow: string | null, 
+/**
+ * Its step.
+ */
+step: string | null, };
+
+export type RunInputView = { 
+/**
+ * Its name in the task.
+ */
+name: string, 
+/**
+ * What is read.
+ */
+item: string, 
+/**
+ * Its version; 0 where it is no longer there.
+ */
+version: number, };
+
+export type RunParamView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The value.
+ */
+value: string, };
+
+export type RunArtifactView = { 
+/**
+ * Its name in the task.
+ */
+name: string, 
+/**
+ * A model or an artifact.
+ */
+kind: ItemKind, 
+/**
+ * The item's name.
+ */
+item: string, 
+/**
+ * The item's id.
+ */
+item_id: string, 
+/**
+ * Its version.
+ */
+version: number, 
+/**
+ * Files in it.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, };
+
+export type LogPieceView = { 
+/**
+ * Milliseconds since the attempt began.
+ */
+at_ms: number, 
+/**
+ * Standard output, error output, or the node itself.
+ */
+source: "out" | "error" | "node", 
+/**
+ * As text.
+ */
+text: string, 
+/**
+ * The bytes, as unpadded base64url, where they are no UTF-8.
+ */
+bytes?: string, };
+
+export type RunLogView = { 
+/**
+ * The run.
+ */
+run: string, 
+/**
+ * How it ended, else where it stands, as in [`RunView`].
+ */
+state: string, 
+/**
+ * Which attempt.
+ */
+attempt: number, 
+/**
+ * In order.
+ */
+pieces: Array<LogPieceView>, 
+/**
+ * Where to go on.
+ */
+next: number, 
+/**
+ * Whether no more will come.
+ */
+ended: boolean, 
+/**
+ * Whether all is there that the node signed for; absent while its result is not taken over.
+ */
+whole: boolean | null, };
+
+export type RunFilesView = { 
+/**
+ * The run.
+ */
+run: string, 
+/**
+ * Who made it.
+ */
+node: string, 
+/**
+ * The task and its version.
+ */
+task: string, 
+/**
+ * Out of what: names with versions.
+ */
+inputs: Array<string>, 
+/**
+ * Each with its folder.
+ */
+artifacts: Array<RunArtifactView>, 
+/**
+ * Where they are, in the same order.
+ */
+folders: Array<string>, 
+/**
+ * Files written.
+ */
+files: number, 
+/**
+ * Their bytes.
+ */
+bytes: number, 
+/**
+ * What was left out.
+ */
+skipped: Array<SkippedView>, };
+
+export type WorkflowView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The project's name.
+ */
+project_name: string, 
+/**
+ * `running`, `succeeded`, `failed` or `stopped`; `open` where only its runs are known and none is at work.
+ */
+state: string, 
+/**
+ * Each run of each step.
+ */
+steps: Array<WorkflowStepView>, 
+/**
+ * Runs that no longer count.
+ */
+passed_over: Array<string>, };
+
+export type WorkflowStepView = { 
+/**
+ * `train`, or `train#3` in a grid.
+ */
+step: string, 
+/**
+ * `waiting`; how the run ended; else where it stands.
+ */
+state: string, 
+/**
+ * The run that counts.
+ */
+run: string | null, 
+/**
+ * Its node's name.
+ */
+node: string | null, 
+/**
+ * How often it was ordered.
+ */
+tries: number, 
+/**
+ * What the node says about its end.
+ */
+sentence: string, };
+
+export type MetricNumber = number | string;
+
+export type MetricPointView = { 
+/**
+ * Milliseconds since the attempt began.
+ */
+at_ms: number, 
+/**
+ * The task's own count.
+ */
+step: number | null, 
+/**
+ * The value.
+ */
+value: MetricNumber, };
+
+export type MetricView = { 
+/**
+ * What.
+ */
+name: string, 
+/**
+ * In order; of very many, the newest.
+ */
+points: Array<MetricPointView>, 
+/**
+ * How many there were.
+ */
+count: number, };
+
+export type LastMetricView = { 
+/**
+ * What.
+ */
+name: string, 
+/**
+ * The task's own count.
+ */
+step: number | null, 
+/**
+ * The newest value.
+ */
+value: MetricNumber, 
+/**
+ * How many there were.
+ */
+count: number, };
+
+export type RunDetail = { 
+/**
+ * What it reads.
+ */
+inputs: Array<RunInputView>, 
+/**
+ * Its parameters.
+ */
+params: Array<RunParamView>, 
+/**
+ * Names of the secrets it may use.
+ */
+secrets: Array<string>, 
+/**
+ * Hosts it may reach.
+ */
+hosts: Array<string>, 
+/**
+ * What it measured, newest values.
+ */
+metrics: Array<LastMetricView>, 
+/**
+ * What it made.
+ */
+artifacts: Array<RunArtifactView>, 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The project's name.
+ */
+project_name: string, 
+/**
+ * The task's name; empty where this member can't read it.
+ */
+task: string, 
+/**
+ * The task's version; 0 where it is no longer there.
+ */
+task_version: number, 
+/**
+ * The node's name.
+ */
+node: string, 
+/**
+ * `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
+ */
+state: string, 
+/**
+ * How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
+ */
+end: string | null, 
+/**
+ * Whether nothing more will come of it.
+ */
+over: boolean, 
+/**
+ * Who ordered it.
+ */
+ordered_by: string, 
+/**
+ * When, milliseconds since 1970-01-01 UTC.
+ */
+ordered_ms: number, 
+/**
+ * When the attempt that counts began.
+ */
+started: number | null, 
+/**
+ * When it ended.
+ */
+ended: number | null, 
+/**
+ * What the task ended with.
+ */
+exit_code: number | null, 
+/**
+ * What the node says about its end; or why it refused, as a code.
+ */
+sentence: string, 
+/**
+ * The attempt that counts; 0 before the first.
+ */
+attempt: number, 
+/**
+ * How often it may be begun.
+ */
+attempts: number, 
+/**
+ * The workflow it belongs to.
+ */
+workflow: string | null, 
+/**
+ * Its step.
+ */
+step: string | null, };
 
 export type IdView = { 
 /**
@@ -2826,6 +3579,23 @@ export type Answers = {
   "secret-import": ImportView,
   "secret-import-undo": ImportUndoView,
   "secret-export": ExportView,
+  "node-invite": NodeInviteView,
+  "node-list": Array<NodeView>,
+  "node-words": WordsView,
+  "node-verify": WordsView,
+  "node-authorise": AuthorisedView,
+  "node-withdraw": WithdrawnView,
+  "node-end": DoneView,
+  "run-start": IdView,
+  "run-list": Array<RunView>,
+  "run-show": RunDetail,
+  "run-log": RunLogView,
+  "run-metrics": Array<MetricView>,
+  "run-stop": DoneView,
+  "run-artifacts": RunFilesView,
+  "workflow-advance": WorkflowView,
+  "workflow-show": WorkflowView,
+  "workflow-stop": DoneView,
 };
 
 export const SECRET_TYPES: readonly { type: SecretType; fields: readonly Omit<FieldTypeView, "label">[] }[] =
