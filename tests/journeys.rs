@@ -2,6 +2,7 @@
 
 mod journeys {
     mod bus;
+    mod certificates;
     mod data;
     mod first_run;
     mod keychain;

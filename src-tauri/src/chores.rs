@@ -64,7 +64,12 @@ impl Drop for Turn<'_> {
 }
 
 /// Moves the account to another server.
-pub(crate) async fn relocate(desk: &Arc<Desk>, to: String, leave_behind: bool) -> Result<RelocatedView> {
+pub(crate) async fn relocate(
+    desk: &Arc<Desk>,
+    to: String,
+    leave_behind: bool,
+    fingerprint: Option<String>,
+) -> Result<RelocatedView> {
     let app = open(desk)?;
     let turn = desk.chores.begin()?;
     let busy = desk.idle.busy();
@@ -72,6 +77,7 @@ pub(crate) async fn relocate(desk: &Arc<Desk>, to: String, leave_behind: bool) -
     let command = Command::Relocate {
         to: to.trim().to_owned(),
         leave_behind,
+        fingerprint,
     };
     let told = Arc::new(Told(Arc::clone(desk)));
     let outcome = app.run(command, told, turn.stop.clone()).await?;

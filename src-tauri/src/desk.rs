@@ -10,9 +10,10 @@ use holdfast_agent::Owner;
 use holdfast_commands::view::ErrorView;
 use holdfast_commands::{App, Command, Outcome};
 use holdfast_crypto::Phrase;
-use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_device::{AgentListener, HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock, keep_in_memory};
 use holdfast_engine::ports::{Silent, Transport};
-use holdfast_engine::{Account, Error, Host, Result, quick_unlock};
+use holdfast_engine::{Account, Error, Host, Result, fingerprint_text, quick_unlock};
+use holdfast_protocol::id::Hash;
 use holdfast_server::Running;
 use tauri::AppHandle;
 use tauri::ipc::Channel;
@@ -109,7 +110,7 @@ impl Desk {
             *held(&desk.trouble) = Some(ErrorView::from(&error));
         }
         if let Some(account) = account {
-            let host = desk.host(&account.server)?;
+            let host = desk.host(&account.server, account.server_key)?;
             desk.take(desk.account_at(host));
         }
         Ok(Some(desk))
@@ -162,10 +163,10 @@ impl Desk {
         Ok(builtin::address(port))
     }
 
-    /// The machine, on the way to a server.
-    pub(crate) fn host(&self, server: &str) -> Result<Host> {
+    /// The machine, on the way to a server, which may show that key only if there is one.
+    pub(crate) fn host(&self, server: &str, pin: Option<Hash>) -> Result<Host> {
         Ok(Host {
-            transport: Arc::new(HttpTransport::new(server)?),
+            transport: Arc::new(HttpTransport::pinned(server, pin)?),
             store: Arc::clone(&self.store) as Arc<_>,
             clock: Arc::new(SystemClock),
         })
@@ -178,8 +179,12 @@ impl Desk {
 
     /// The locked account of this profile, on its way to a server; it can move to another one.
     pub(crate) fn account_at(&self, host: Host) -> App {
-        let connect = |address: &str| -> Result<Arc<dyn Transport>> { Ok(Arc::new(HttpTransport::new(address)?)) };
-        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
+        let connect = |address: &str, pin: Option<Hash>| -> Result<Arc<dyn Transport>> {
+            Ok(Arc::new(HttpTransport::pinned(address, pin)?))
+        };
+        App::new(host, self.profile.spool())
+            .connecting_with(Arc::new(connect))
+            .guarded_by(keep_in_memory)
     }
 
     /// From now on the profile has this account.
@@ -207,6 +212,11 @@ impl Desk {
         Ok(changed)
     }
 
+    /// A person said which server it is: that it showed another certificate is no trouble any more.
+    pub(crate) fn server_is_known(&self) {
+        held(&self.trouble).take_if(|trouble| trouble.code == "server-certificate-changed");
+    }
+
     /// What the page has to know before it shows anything.
     pub(crate) async fn look(&self) -> Result<Look> {
         let app = self.app();
@@ -224,6 +234,7 @@ impl Desk {
                 built_in: settings
                     .here_port
                     .is_some_and(|port| account.server == builtin::address(port)),
+                fingerprint: account.server_key.map(fingerprint_text),
                 address: account.server,
             }),
             kit_waits: self.door.kit_waits(),

@@ -11,8 +11,11 @@ use holdfast_commands::view::KeyChangeView;
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::{Progress, Step};
-use holdfast_engine::{Error, Invitation, Kit, NewAccount, NewKeys, Result, Session, rng};
+use holdfast_engine::ports::{Progress, Step, Unreachable};
+use holdfast_engine::{
+    Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Session, fingerprint_text, parse_fingerprint,
+    rng,
+};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -194,20 +197,46 @@ pub(crate) fn judge(typed: &Hidden) -> Judgement {
     }
 }
 
-/// Asks a server who it is.
-pub(crate) async fn check_server(desk: &Desk, address: &str) -> Result<ServerCheck> {
-    let host = desk.host(address.trim())?;
-    let info = Api::anonymous(host.transport.clone()).info().await?;
+/// Asks a server who it is. Where it is not trusted yet, nothing is asked: its fingerprint is what there is to see.
+pub(crate) async fn check_server(desk: &Desk, address: &str, fingerprint: Option<&str>) -> Result<ServerCheck> {
+    let host = host(desk, address, fingerprint).await?;
+    let address = host.transport.origin().to_owned();
+    let (version, distrust) = match Api::anonymous(host.transport.clone()).info().await {
+        Ok(info) => (Some(info.version), None),
+        Err(Error::Unreachable(Unreachable {
+            distrust: Some(distrust),
+            ..
+        })) => (None, Some(distrust)),
+        Err(other) => return Err(other),
+    };
     Ok(ServerCheck {
-        address: host.transport.origin().to_owned(),
-        version: info.version,
+        address,
+        version,
+        to_confirm: distrust.as_ref().map(|distrust| fingerprint_text(distrust.seen)),
+        changed: distrust.is_some_and(|distrust| distrust.changed),
     })
+}
+
+/// The way to a server as it was confirmed just now, else as this computer knows it.
+async fn host(desk: &Desk, address: &str, fingerprint: Option<&str>) -> Result<Host> {
+    let pin = match fingerprint {
+        Some(confirmed) => Some(parse_fingerprint(confirmed)?),
+        None => {
+            let open = desk.host(address.trim(), None)?;
+            let known = Account::load(open.store.as_ref()).await?;
+            known
+                .filter(|known| known.server == open.transport.origin())
+                .and_then(|known| known.server_key)
+        }
+    };
+    desk.host(address.trim(), pin)
 }
 
 /// Reads an invitation; nothing is sent.
 pub(crate) fn look_at_invitation(text: &Hidden) -> Result<InvitationLook> {
     let invitation = Invitation::parse(text.expose())?;
     Ok(InvitationLook {
+        fingerprint: invitation.server_key.map(fingerprint_text),
         inviter_words: holdfast_crypto::security_words(&invitation.inviter_fingerprint.0).join(" "),
         server: invitation.server,
     })
@@ -221,12 +250,15 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
         Some(text) => Some(Invitation::parse(text.expose())?),
         None => None,
     };
-    let address = match (&invitation, form.place) {
-        (Some(invitation), _) => invitation.server.clone(),
-        (None, Place::Server { address }) => address,
-        (None, Place::Here) => desk.serve_here().await?,
+    let (address, fingerprint) = match (&invitation, form.place) {
+        (Some(invitation), _) => (
+            invitation.server.clone(),
+            invitation.server_key.map(|key| key.to_string()),
+        ),
+        (None, Place::Server { address, fingerprint }) => (address, fingerprint),
+        (None, Place::Here) => (desk.serve_here().await?, None),
     };
-    let host = desk.host(&address)?;
+    let host = host(desk, &address, fingerprint.as_deref()).await?;
     let new = NewAccount {
         handle: form.handle.trim(),
         display_name: form.name.trim(),
@@ -251,13 +283,14 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
 /// Opens an account that exists on this device.
 pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
     let phrase = phrase(&form.phrase)?;
-    let host = desk.host(form.address.trim())?;
+    let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let quick = desk.has_quick_unlock().await;
     let session = Session::sign_in(host.clone(), form.handle.trim(), &phrase).await?;
     if quick {
         desk.forget_in_keychain().await;
     }
     opened(desk, host, session);
+    desk.server_is_known();
     desk.door.new_keys(Entered::SignedIn, None);
     Ok(())
 }
@@ -265,7 +298,7 @@ pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
 /// Opens an account with its Recovery Kit and gives it a new Master Key.
 pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
-    let host = desk.host(form.address.trim())?;
+    let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let new = NewKeys {
         bits: None,
         log2_n: LOG2_N,

@@ -14,6 +14,7 @@
 //! | `quick` | opening without the Master Key, where that was asked for |
 //! | `tray` | the icon in the system's tray |
 //! | `clip` | the clipboard, and clearing it |
+//! | `heap` | what the C library frees is overwritten |
 //! | `idle` | locking by itself |
 //! | `settings` | what a person can set for this computer |
 //! | `system` | locking with the computer |
@@ -30,6 +31,7 @@ mod chores;
 mod clip;
 mod desk;
 mod door;
+mod heap;
 mod idle;
 mod imports;
 mod ipc;
@@ -57,11 +59,16 @@ use desk::Desk;
 
 /// Runs the program until the window is closed.
 pub fn main() -> ExitCode {
+    // Before anything is done that would be done twice.
+    let wiping = heap::start_wiping();
     // Before any secret is read.
     let hardened = holdfast_device::harden_process();
     log_to_stderr();
     if let Err(error) = hardened {
         tracing::warn!(%error, "this process can't be shut off from debuggers and core dumps");
+    }
+    if let Err(error) = wiping {
+        tracing::warn!(%error, "freed memory of the system's library is not wiped");
     }
     let args = match args::read(std::env::args_os()) {
         Ok(args::Asked::Run(args)) => args,

@@ -27,6 +27,8 @@ pub struct ServerLook {
     pub address: String,
     /// Whether it is the one inside this program.
     pub built_in: bool,
+    /// The fingerprint of its certificate, where a person confirmed it or an invitation held it.
+    pub fingerprint: Option<String>,
 }
 
 /// What went before the page that is open now.
@@ -104,16 +106,22 @@ pub enum Place {
     Server {
         /// Scheme, host and port.
         address: String,
+        /// The fingerprint that the person confirmed, where the certificate is not one that this computer trusts by itself.
+        fingerprint: Option<String>,
     },
 }
 
-/// A server that answered.
+/// What is at a server's address.
 #[derive(Clone, Serialize, TS)]
 pub struct ServerCheck {
     /// Scheme, host and port.
     pub address: String,
-    /// Its version.
-    pub version: String,
+    /// Its version; absent where nothing was asked because its certificate is not trusted.
+    pub version: Option<String>,
+    /// The fingerprint of a certificate that a person has to confirm.
+    pub to_confirm: Option<String>,
+    /// Whether another one was confirmed before.
+    pub changed: bool,
 }
 
 /// What was found where the data lies.
@@ -130,6 +138,8 @@ pub struct Checkup {
 pub struct InvitationLook {
     /// The server it is for.
     pub server: String,
+    /// The fingerprint of that server's certificate, where it is needed.
+    pub fingerprint: Option<String>,
     /// Who invites: the six words.
     pub inviter_words: String,
 }
@@ -173,6 +183,8 @@ pub struct NewAccountForm {
 pub struct SignInForm {
     /// The server's address.
     pub address: String,
+    /// The fingerprint that the person confirmed; what this computer knows already if absent.
+    pub fingerprint: Option<String>,
     /// What the person signs in with.
     pub handle: String,
     /// The Master Key.
@@ -201,6 +213,8 @@ pub struct KeyChangeForm {
 pub struct RecoverForm {
     /// The server's address.
     pub address: String,
+    /// The fingerprint that the person confirmed; what this computer knows already if absent.
+    pub fingerprint: Option<String>,
     /// The kit's 24 words.
     #[ts(type = "string")]
     pub code: holdfast_commands::Hidden,

@@ -13,7 +13,7 @@ use holdfast_protocol::run::{Capsule, Place};
 use holdfast_tests::{Node, Person, Tamper};
 
 use crate::scan::{Canary, Found, processes, scan};
-use crate::stage::{Stage, stage};
+use crate::stage::{Stage, files_of, stage};
 
 const COUNT: &str = "[inputs.data]\nkind = \"dataset\"\n[outputs.lines]\nkind = \"artifact\"\n[limits]\nmemory = \"64 MiB\"\ndisk = \"8 MiB\"\n";
 const SCRIPT: &str = "mkdir -p /out/lines\ncat /in/data/* | wc -l > /out/lines/count\ncat /out/lines/count\n";
@@ -21,7 +21,10 @@ const SCRIPT: &str = "mkdir -p /out/lines\ncat /in/data/* | wc -l > /out/lines/c
 /// Datasets, and a task that counts the lines of one.
 fn lab() -> Stage {
     let stage = stage();
-    for (name, text) in [("first", "one\ntwo\nthree\n"), ("second", "DATASET-CANARY-second-7f3a\n")] {
+    for (name, text) in [
+        ("first", "one\ntwo\nthree\n"),
+        ("second", "DATASET-CANARY-second-7f3a\n"),
+    ] {
         let folder = stage.root.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("rows.txt"), text).expect("a file");
@@ -53,7 +56,10 @@ async fn session_of(stage: &Stage, store: &std::path::Path, secret: &std::path::
 async fn as_node(stage: &Stage, node: &Node) -> Session {
     let copy = stage.root.path().join(format!("{}-copy", node.name()));
     let database = node.home().join("profile").join("data").join("holdfast.db");
-    let found = walk(&node.home().join("profile"), "db").into_iter().next().unwrap_or(database);
+    let found = walk(&node.home().join("profile"), "db")
+        .into_iter()
+        .next()
+        .unwrap_or(database);
     for suffix in ["", "-wal"] {
         let from = std::path::PathBuf::from(format!("{}{suffix}", found.display()));
         if from.exists() {
@@ -80,7 +86,10 @@ fn walk(folder: &std::path::Path, ending: &str) -> Vec<std::path::PathBuf> {
 async fn opened(stage: &Stage, session: &Session, space: SpaceId, from: u64) -> (usize, usize) {
     let (entries, capsules) = tokio::task::block_in_place(|| {
         let mut data = Tamper::new(stage.server.data());
-        (data.all_entries(&space.to_string()), data.all_capsules(&space.to_string()))
+        (
+            data.all_entries(&space.to_string()),
+            data.all_capsules(&space.to_string()),
+        )
     });
     let keyring = session.keyring();
     let (mut wraps, mut open_capsules) = (0, 0);
@@ -89,7 +98,11 @@ async fn opened(stage: &Stage, session: &Session, space: SpaceId, from: u64) -> 
         if entry.seq < from {
             continue;
         }
-        let mut all = entry.op.next_epoch().map(|start| start.wraps.clone()).unwrap_or_default();
+        let mut all = entry
+            .op
+            .next_epoch()
+            .map(|start| start.wraps.clone())
+            .unwrap_or_default();
         match &entry.op {
             Op::Genesis { epoch: Some(start), .. } => all.extend(start.wraps.clone()),
             Op::Add { wrap: Some(wrap), .. }
@@ -131,9 +144,20 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
     node.start(&[]);
 
     // Not checked, so not authorised; not authorised, so nothing runs.
-    let refused = stage.ana.run(&["node", "authorise", "Lab", "box", "--whole-project"]).fails(13);
+    let refused = stage
+        .ana
+        .run(&["node", "authorise", "Lab", "box", "--whole-project"])
+        .fails(13);
     assert_eq!(refused["code"], "not-allowed");
-    let run = ["run", "start", "Lab/count", "--node", "box", "--input", "data=Lab/first"];
+    let run = [
+        "run",
+        "start",
+        "Lab/count",
+        "--node",
+        "box",
+        "--input",
+        "data=Lab/first",
+    ];
     stage.ana.run(&run).fails(12);
     let thief = as_node(&stage, &node).await;
     assert!(matches!(thief.view(space).await, Err(Error::NotFound { .. })));
@@ -141,14 +165,27 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
     drop(thief);
 
     stage.ana.run(&["node", "verify", "box", "--words", node.words()]).ok();
-    stage.ana.run(&["node", "authorise", "Lab", "box", "--whole-project"]).ok();
+    stage
+        .ana
+        .run(&["node", "authorise", "Lab", "box", "--whole-project"])
+        .ok();
     let id = stage.start(&run[2..]);
     let shown = stage.over(&id);
-    assert_eq!((&shown["state"], &shown["exit_code"]), (&"done".into(), &0.into()), "{shown:#}");
+    assert_eq!(
+        (&shown["state"], &shown["exit_code"]),
+        (&"succeeded".into(), &0.into()),
+        "{shown:#}"
+    );
     assert!(stage.log(&id).contains('3'));
     let got = stage.root.path().join("got");
-    stage.ana.run(&["run", "artifacts", &id, "--to", got.to_str().expect("a path")]).ok();
-    let count = walk_files(&got).into_iter().find(|path| path.ends_with("count")).expect("the count");
+    stage
+        .ana
+        .run(&["run", "artifacts", &id, "--to", got.to_str().expect("a path")])
+        .ok();
+    let count = files_of(&got)
+        .into_iter()
+        .find(|path| path.ends_with("count"))
+        .expect("the count");
     assert_eq!(std::fs::read_to_string(count).expect("it").trim(), "3");
     let reader = as_node(&stage, &node).await;
     let seen = reader.view(space).await.expect("the project").space;
@@ -156,30 +193,20 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
     let before = seen.authority().seq();
 
     let gone = stage.ana.run(&["node", "withdraw", "Lab", "box"]).ok();
-    assert!(gone.to_string().contains("first") && gone.to_string().contains("second"), "{gone:#}");
+    assert!(
+        gone.to_string().contains("first") && gone.to_string().contains("second"),
+        "{gone:#}"
+    );
     let later = stage.root.path().join("later");
     std::fs::create_dir_all(&later).expect("a folder");
     std::fs::write(later.join("rows.txt"), "later\n").expect("a file");
     stage.upload("dataset", "later", &later);
     stage.ana.run(&run).fails(12);
     assert_eq!(opened(&stage, &reader, space, before + 1).await, (0, 0));
-    let names = |session: &Session, view: &holdfast_engine::View| {
-        let _ = session;
-        view.space.contents().items().values().map(|item| item.name.clone()).collect::<Vec<_>>()
-    };
     match reader.view(space).await {
-        Ok(view) => assert!(!names(&reader, &view).contains(&"later".to_owned())),
+        Ok(view) => assert!(view.space.contents().items().values().all(|item| item.name != "later")),
         Err(error) => assert!(matches!(error, Error::NotFound { .. } | Error::History(_)), "{error}"),
     }
-}
-
-fn walk_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() { all.extend(walk_files(&path)) } else { all.push(path) }
-    }
-    all
 }
 
 /// With the default grant the node gets one run's inputs: neither its memory nor its disk ever holds the project's key, and with
@@ -191,10 +218,16 @@ async fn one_run_gives_a_node_that_run_and_nothing_else() {
     let node = stage.node("box", &[]);
     let id = stage.start(&["Lab/count", "--node", "box", "--input", "data=Lab/first"]);
     let shown = stage.over(&id);
-    assert_eq!((&shown["state"], &shown["exit_code"]), (&"done".into(), &0.into()), "{shown:#}");
+    assert_eq!(
+        (&shown["state"], &shown["exit_code"]),
+        (&"succeeded".into(), &0.into()),
+        "{shown:#}"
+    );
 
     let owner = stage.ana.second_device();
-    owner.run(&["signin", "--server", &stage.server.url(), "--handle", "ana@example.org"]).ok();
+    owner
+        .run(&["signin", "--server", &stage.server.url(), "--handle", "ana@example.org"])
+        .ok();
     let database = walk(&owner.profile(), "db").into_iter().next().expect("her store");
     let copy = stage.root.path().join("owner-copy");
     std::fs::copy(&database, &copy).expect("a copy");
@@ -223,10 +256,14 @@ async fn one_run_gives_a_node_that_run_and_nothing_else() {
             .collect();
         assert!(!seen.is_empty());
     }
-    for path in walk_files(node.home()) {
+    for path in files_of(node.home()) {
         let bytes = std::fs::read(&path).unwrap_or_default();
         assert!(memchr::memmem::find(&bytes, &key).is_none(), "{}", path.display());
-        assert!(memchr::memmem::find(&bytes, b"DATASET-CANARY").is_none(), "{}", path.display());
+        assert!(
+            memchr::memmem::find(&bytes, b"DATASET-CANARY").is_none(),
+            "{}",
+            path.display()
+        );
     }
     // Its keys open one capsule of what the server has, no wrap, and nothing of the project's contents.
     let thief = as_node(&stage, &node).await;

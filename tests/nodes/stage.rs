@@ -91,10 +91,7 @@ impl Stage {
 }
 
 fn is_over(shown: &Value) -> bool {
-    matches!(
-        shown["state"].as_str(),
-        Some("done" | "refused" | "lost" | "withdrawn" | "expired")
-    )
+    shown["over"] == true
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -109,4 +106,17 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 /// A folder of this repository.
 pub(crate) fn of_ours(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Every file below a folder.
+pub(crate) fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            all.extend(files_of(&path));
+        } else {
+            all.push(path);
+        }
+    }
+    all
 }

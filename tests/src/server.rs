@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub struct Server {
     child: Child,
     port: u16,
+    fingerprint: Option<String>,
     data: PathBuf,
     log: PathBuf,
     extra: Vec<String>,
@@ -33,10 +34,11 @@ impl Server {
         let log = data.with_extension("log");
         let extra: Vec<String> = extra.iter().map(|&text| text.to_owned()).collect();
         // The system gives a port that nobody else has, and the server says which.
-        let (child, port) = spawn(data, 0, &log, &extra);
+        let (child, port, fingerprint) = spawn(data, 0, &log, &extra);
         Self {
             child,
             port,
+            fingerprint,
             data: data.to_owned(),
             log,
             extra,
@@ -46,7 +48,17 @@ impl Server {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.fingerprint.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// The fingerprint of its certificate.
+    ///
+    /// # Panics
+    /// Without TLS.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.as_deref().expect("a server with TLS")
     }
 
     /// Its port.
@@ -81,7 +93,7 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub fn restart(&mut self) {
-        (self.child, _) = spawn(&self.data, self.port, &self.log, &self.extra);
+        (self.child, _, self.fingerprint) = spawn(&self.data, self.port, &self.log, &self.extra);
     }
 }
 
@@ -92,7 +104,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16) {
+fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, Option<String>) {
     let errors = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -118,7 +130,7 @@ fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16) {
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let address = ready["listening"].as_str().and_then(|url| url.rsplit(':').next());
         if let Some(port) = address.and_then(|port| port.parse().ok()) {
-            return (child, port);
+            return (child, port, ready["fingerprint"].as_str().map(str::to_owned));
         }
         let _ = child.wait();
         assert!(

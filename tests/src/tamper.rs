@@ -75,6 +75,37 @@ impl Tamper {
         self.blobs("SELECT sealed FROM capsules WHERE space = ?1", space)
     }
 
+    /// Changes a byte of a run's capsule. `run` is the beginning of its id, or all of it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn spoil_capsule(&mut self, run: &str) {
+        let connection = self.connection.as_mut().expect("open until dropped");
+        let query =
+            sqlx::query("SELECT rowid, sealed FROM capsules WHERE lower(hex(run)) LIKE ?1 || '%'").bind(run.to_owned());
+        let row = self
+            .runtime
+            .block_on(query.fetch_one(&mut *connection))
+            .expect("a capsule");
+        let (id, mut sealed): (i64, Vec<u8>) = (row.get(0), row.get(1));
+        let middle = sealed.len() / 2;
+        sealed[middle] ^= 1;
+        let update = sqlx::query("UPDATE capsules SET sealed = ?1 WHERE rowid = ?2")
+            .bind(sealed)
+            .bind(id);
+        self.runtime
+            .block_on(update.execute(connection))
+            .expect("it can be written");
+    }
+
+    /// Everybody's first signed bundle.
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub fn all_bundles(&mut self) -> Vec<Vec<u8>> {
+        self.blobs("SELECT signed FROM bundles WHERE counter = 0 AND ?1 IS NOT NULL", "00")
+    }
+
     fn blobs(&mut self, query: &'static str, space: &str) -> Vec<Vec<u8>> {
         let query = sqlx::query(query).bind(hex::decode(space).expect("an id"));
         let connection = self.connection.as_mut().expect("open until dropped");

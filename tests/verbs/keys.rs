@@ -219,3 +219,29 @@ fn a_known_profile_signs_in_after_a_key_change_elsewhere() {
     assert_eq!(sign_in(&laptop).ok()["words"], changed["words"]);
     assert_eq!(token(&laptop), "my token");
 }
+
+#[test]
+fn an_unlocked_agent_keeps_its_keys_out_of_the_swap_file() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::locked(root.path(), &server.url(), "ana@example.org");
+    assert_eq!(ana.run_without_key(&["status"]).ok()["keys_held"], Value::Null);
+    ana.run(&["unlock"]).ok();
+    ana.run(&["project", "create", "Scans"]).ok();
+    assert_eq!(ana.run_without_key(&["status"]).ok()["keys_held"], true);
+    let lock = std::fs::read_to_string(ana.profile().join("profile.lock")).expect("who has the profile");
+    let pid = lock.lines().next().expect("a process");
+    // As the system counts it: of the process, and of each of its mappings (which only root may read).
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the agent");
+    let locked = |text: &str, name: &str| -> u64 {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        lines
+            .filter_map(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
+            .sum()
+    };
+    assert!(locked(&status, "VmLck:") > 0, "{status}");
+    if rustix::process::geteuid().is_root() {
+        let mappings = std::fs::read_to_string(format!("/proc/{pid}/smaps")).expect("its mappings");
+        assert!(locked(&mappings, "Locked:") > 0);
+    }
+}

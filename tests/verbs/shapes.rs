@@ -36,7 +36,7 @@ fn each_answer_has_its_keys() {
     let version = "author bytes created_ms files id note version";
     let secret = "changed changed_ms expires_ms id name trashed_ms type";
     let in_order: [(&[&str], &str); 49] = [
-        (&["status"], "alarms handle news online server unlocked"),
+        (&["status"], "alarms handle keys_held news online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
         (&["words"], "checked handle words"),
         (&["device", "list"], "created_ms current id seen_ms"),
@@ -123,9 +123,9 @@ fn each_answer_has_its_keys() {
         (&["project", "delete", "Scans 2"], "done"),
         (&["project", "purge", "Scans 2", "--yes"], "bytes items project"),
         (&["project", "list"], project),
-        (&["unlock"], "alarms handle news online server unlocked"),
+        (&["unlock"], "alarms handle keys_held news online server unlocked"),
         (&["lock"], "done"),
-        (&["status"], "alarms handle news online server unlocked"),
+        (&["status"], "alarms handle keys_held news online server unlocked"),
     ];
     for (args, expected) in in_order {
         assert_eq!(keys(&ana.run(args).ok()), expected, "{args:?}");

@@ -17,7 +17,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub(crate) use account::{DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, SignIn, SignUp, Unlock, Verify, Words};
+pub(crate) use account::{
+    DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, SignIn, SignUp, Trust, Unlock, Verify, Words,
+};
 pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
 pub(crate) use node::{NodeEnrol, NodeStart, NodeTrust, NodeVerb};

@@ -31,6 +31,8 @@ const CODES: [(&str, u8); 33] = [
     ("damaged", 20),
     ("history", 21),
     ("keys-changed", 21),
+    ("server-certificate-changed", 21),
+    ("server-certificate-unknown", 21),
     ("conflict", 22),
     ("unreachable", 30),
     ("cancelled", 130),
@@ -73,6 +75,7 @@ mod tests {
     use holdfast_engine::Error;
     use holdfast_engine::ports::Unreachable;
     use holdfast_protocol::Refusal;
+    use holdfast_protocol::id::Hash;
 
     #[test]
     fn each_error_has_the_promised_exit_code() {
@@ -112,6 +115,8 @@ mod tests {
             (Error::CannotMove(text()), 1),
             (Error::Unreachable(Unreachable::silent("")), 30),
             (Error::Unreachable(Unreachable::unsent("")), 30),
+            (Error::Unreachable(Unreachable::unknown("", Hash::ZERO, "")), 21),
+            (Error::Unreachable(Unreachable::changed("", Hash::ZERO)), 21),
             (Error::Missing(text()), 12),
             (Error::NotAllowed(text()).advise("x"), 13),
             (

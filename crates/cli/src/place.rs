@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_commands::App;
-use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock};
+use holdfast_device::{HttpTransport, Profile, ProfileLock, SqliteStore, SystemClock, keep_in_memory};
 use holdfast_engine::ports::Transport;
 use holdfast_engine::{Account, Error, Host};
+use holdfast_protocol::id::Hash;
 use tokio::net::UnixStream;
 
-use crate::args::Common;
+use crate::args::{Common, Trust};
 use crate::client;
 use crate::failure::{Failure, Result};
 
@@ -82,9 +83,24 @@ impl Place {
         Ok(SqliteStore::open(&self.profile.database()).await?)
     }
 
-    /// The machine, on the way to `server`.
-    pub(crate) fn host(&self, store: SqliteStore, server: &str) -> Result<Host> {
-        let transport = Arc::new(HttpTransport::new(server)?);
+    /// The machine, on the way to `server`. What is pinned for it here holds, unless somebody says what to trust instead.
+    pub(crate) async fn host_for(&self, store: SqliteStore, server: &str, trust: Option<Trust>) -> Result<Host> {
+        let pin = match trust {
+            Some(trust) => trust.pin(),
+            None => {
+                let known = Account::load(&store).await?;
+                let origin = HttpTransport::new(server)?.origin().to_owned();
+                known
+                    .filter(|known| known.server == origin)
+                    .and_then(|known| known.server_key)
+            }
+        };
+        self.host(store, server, pin)
+    }
+
+    /// The machine, on the way to `server`, which may show that key only if there is one.
+    fn host(&self, store: SqliteStore, server: &str, pin: Option<Hash>) -> Result<Host> {
+        let transport = Arc::new(HttpTransport::pinned(server, pin)?);
         Ok(Host {
             transport,
             store: Arc::new(store),
@@ -98,12 +114,20 @@ impl Place {
         let Some(account) = Account::load(&store).await? else {
             return Ok(None);
         };
-        Ok(Some(self.app_at(self.host(store, &account.server)?)))
+        Ok(Some(self.app_at(self.host(
+            store,
+            &account.server,
+            account.server_key,
+        )?)))
     }
 
     pub(crate) fn app_at(&self, host: Host) -> App {
-        let connect = |address: &str| HttpTransport::new(address).map(|way| Arc::new(way) as Arc<dyn Transport>);
-        App::new(host, self.profile.spool()).connecting_with(Arc::new(connect))
+        let connect = |address: &str, pin: Option<Hash>| {
+            HttpTransport::pinned(address, pin).map(|way| Arc::new(way) as Arc<dyn Transport>)
+        };
+        App::new(host, self.profile.spool())
+            .connecting_with(Arc::new(connect))
+            .guarded_by(keep_in_memory)
     }
 }
 

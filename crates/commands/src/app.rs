@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use holdfast_crypto::{Key32, Phrase};
 use holdfast_engine::ports::{Progress, Transport};
 use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session, staleness};
+use holdfast_protocol::id::Hash;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -16,8 +17,11 @@ use crate::preview;
 use crate::run::{self, Reading};
 use crate::view::{CameView, Ending, ErrorView, Outcome};
 
-/// Makes the way to another server's address.
-pub type Connect = Arc<dyn Fn(&str) -> Result<Arc<dyn Transport>> + Send + Sync>;
+/// Makes the way to another server's address, where only the key with that fingerprint is taken if there is one.
+pub type Connect = Arc<dyn Fn(&str, Option<Hash>) -> Result<Arc<dyn Transport>> + Send + Sync>;
+
+/// Keeps the memory on which bytes lie out of the swap file; says whether it could.
+pub type Guard = fn(&[u8]) -> bool;
 
 /// Previews under way at the same time.
 const PREVIEWS: usize = 2;
@@ -30,6 +34,7 @@ pub struct App {
     previews: Semaphore,
     session: RwLock<Option<Arc<Session>>>,
     connect: Option<Connect>,
+    guard: Option<Guard>,
     /// Read by every command, written by a move to another server: nothing else runs meanwhile.
     moving: tokio::sync::RwLock<()>,
     alarms: Mutex<Vec<ErrorView>>,
@@ -51,6 +56,7 @@ impl App {
             previews: Semaphore::new(PREVIEWS),
             session: RwLock::new(None),
             connect: None,
+            guard: None,
             moving: tokio::sync::RwLock::new(()),
             alarms: Mutex::default(),
             news: Mutex::default(),
@@ -81,6 +87,23 @@ impl App {
     pub fn connecting_with(mut self, connect: Connect) -> Self {
         self.connect = Some(connect);
         self
+    }
+
+    /// The same, with its keys kept in memory.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Keeps the keys that are in memory now out of the swap file. Says whether all of them are; `None` while there are none, or
+    /// where nobody guards.
+    pub(crate) fn guard_keys(&self) -> Option<bool> {
+        let guard = self.guard?;
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let mut all = true;
+        session.show_keys(&mut |key| all &= guard(key));
+        Some(all)
     }
 
     /// The machine; after a move with the way to the new server.
@@ -120,9 +143,9 @@ impl App {
         Ok(done)
     }
 
-    pub(crate) fn connect(&self, address: &str) -> Result<Arc<dyn Transport>> {
+    pub(crate) fn connect(&self, address: &str, pin: Option<Hash>) -> Result<Arc<dyn Transport>> {
         let connect = self.connect.as_ref();
-        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address)
+        connect.ok_or_else(|| Error::Internal("this program can't reach another server".into()))?(address, pin)
     }
 
     /// What a doctor sees of the account, of what waits to be sent, and of the server. Needs no key.
@@ -137,6 +160,7 @@ impl App {
     /// Takes over a session that signing up, signing in or recovery opened.
     pub fn open_with(&self, session: Session) {
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(session));
+        self.guard_keys();
     }
 
     /// Opens the profile with its Master Key. Sends nothing when it doesn't match.
@@ -197,7 +221,11 @@ impl App {
         let session = self.session().await?;
         match session.check_account().await {
             Ok(_) => {}
-            Err(Error::Unreachable(_)) => return Ok(self.alarms()),
+            // What is known is shown as on any day without the server; but that somebody else answers for it is said.
+            Err(error @ Error::Unreachable(_)) => {
+                self.alarm(None, &error);
+                return Ok(self.alarms());
+            }
             Err(other) => return Err(other),
         }
         let (_, trouble) = session.upkeep_each().await?;
@@ -270,10 +298,12 @@ impl App {
 
     /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
     pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
-        if !matches!(
-            error,
-            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_)
-        ) {
+        let looked_at = match error {
+            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_) => true,
+            Error::Unreachable(silent) => silent.distrust.is_some(),
+            _ => false,
+        };
+        if !looked_at {
             return;
         }
         let mut view = ErrorView::from(error);
@@ -308,6 +338,8 @@ impl App {
             })?),
         };
         let (outcome, as_of_ms) = staleness::noting(run::run(self, command, progress, cancel)).await;
+        // Those of spaces that were opened for it.
+        self.guard_keys();
         outcome.map(|outcome| Outcome { as_of_ms, ..outcome })
     }
 }

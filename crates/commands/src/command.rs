@@ -71,6 +71,8 @@ pub enum Command {
         to: String,
         /// Leave projects where they are that can't come along.
         leave_behind: bool,
+        /// The fingerprint of its certificate's key, where it is to be pinned.
+        fingerprint: Option<String>,
     },
     /// Lists signed-in devices.
     DeviceList,

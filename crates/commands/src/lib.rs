@@ -18,7 +18,7 @@ mod secret_types;
 pub mod types;
 pub mod view;
 
-pub use app::{App, Connect};
+pub use app::{App, Connect, Guard};
 pub use command::{
     Command, Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder,
 };

@@ -32,6 +32,8 @@ views! {
         server: Option<String>,
         /// Whether the server answers.
         online: bool,
+        /// Whether the keys in memory are kept out of the swap file; absent while there are none.
+        keys_held: Option<bool>,
         /// What must be looked at, since the profile was unlocked: all else can be used.
         alarms: Vec<ErrorView>,
         /// Who answered an invitation and came in, since the profile was unlocked.

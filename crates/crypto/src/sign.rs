@@ -21,6 +21,12 @@ impl SignKey {
         Self(Box::new(SigningKey::from_bytes(seed.expose())))
     }
 
+    /// The seed itself, where it lies: for keeping its memory out of the swap file and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     /// The public half.
     #[must_use]
     pub fn public(&self) -> VerifyKey {

@@ -1,7 +1,6 @@
 //! What a process can do, without `unsafe`, so that its memory stays its own.
 //!
-//! Not here: locking memory against swap (`mlock`), which no crate in use offers as a safe function. Whoever
-//! fears the swap file encrypts it; keys are zeroized when they are let go, and auto-lock bounds how long that takes.
+//! Not here: locking keys against swap, which is `keep_in_memory`.
 
 use std::io;
 

@@ -1,7 +1,7 @@
-//! The way to a server by HTTP/1.1: https with the system's roots, or plain http to this very computer.
+//! The way to a server by HTTP/1.1: https with a pinned key or the system's roots, or plain http to this very computer.
 //!
 //! Everything that comes back is a stranger's: no redirects, no cookies, no decompression, and never more of a body
-//! than the caller asked for. A pinned certificate, when there is one, goes into [`address::client`] (`tls_certs_only`).
+//! than the caller asked for. Which certificate is taken says [`verify`].
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use holdfast_engine::ports::{Method, Request, Response, Transport, Unreachable};
 use holdfast_engine::{Error, Result};
+use holdfast_protocol::id::Hash;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RANGE, TRANSFER_ENCODING};
 use reqwest::{Client, RequestBuilder, Url};
 use tokio::sync::mpsc;
@@ -16,9 +17,11 @@ use tokio::time::timeout;
 
 mod address;
 mod events;
+mod verify;
 
 use address::{client, parse_origin};
 use events::Events;
+use verify::NotTaken;
 
 /// How long the other side may be silent: before it answers, and between two pieces of an answer or event stream.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -30,23 +33,44 @@ const EVENTS: usize = 64;
 /// [`Transport`] over HTTP.
 pub struct HttpTransport {
     origin: String,
+    pin: Option<Hash>,
     client: Client,
     silence: Duration,
 }
 
 impl HttpTransport {
     /// A way to the server at `origin`, `https://host[:port]`. Plain `http` is for this computer only: `localhost`,
-    /// 127.0.0.0/8 and `[::1]`. Connects to nothing yet.
+    /// 127.0.0.0/8 and `[::1]`. Its certificate has to be one that this computer trusts. Connects to nothing yet.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the address is not one, holds more than scheme, host and port, or is plain http to
-    /// elsewhere; [`Error::Internal`] when this computer has no root certificates.
+    /// elsewhere.
     pub fn new(origin: &str) -> Result<Self> {
+        Self::pinned(origin, None)
+    }
+
+    /// The same, to a server that may show the key with this fingerprint and no other (SHA-256 of the SubjectPublicKeyInfo), if
+    /// there is one.
+    ///
+    /// # Errors
+    /// As [`HttpTransport::new`]; [`Error::Invalid`] for a fingerprint without https.
+    pub fn pinned(origin: &str, pin: Option<Hash>) -> Result<Self> {
         let (url, loopback) = parse_origin(origin)?;
-        let client = client(url.scheme() == "https", loopback)
-            .map_err(|error| Error::Internal(format!("HTTP can't be set up: {}", reason(error))))?;
+        let tls = url.scheme() == "https";
+        if !tls && pin.is_some() {
+            return Err(Error::Invalid(
+                "Only an https:// address has a certificate to compare with a fingerprint.".into(),
+            ));
+        }
+        let internal = |why: String| Error::Internal(format!("HTTP can't be set up: {why}"));
+        let tls = match tls {
+            true => Some(verify::config(pin).map_err(|error| internal(error.to_string()))?),
+            false => None,
+        };
+        let client = client(tls, loopback).map_err(|error| internal(reason(error)))?;
         Ok(Self {
             origin: url.origin().ascii_serialization(),
+            pin,
             client,
             silence: SILENCE,
         })
@@ -112,6 +136,10 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn origin(&self) -> &str {
         &self.origin
+    }
+
+    fn pin(&self) -> Option<Hash> {
+        self.pin
     }
 
     async fn send(&self, request: Request) -> std::result::Result<Response, Unreachable> {
@@ -188,6 +216,14 @@ fn silent() -> Unreachable {
 }
 
 fn unreachable(error: reqwest::Error) -> Unreachable {
+    if let Some(NotTaken { seen, why }) = NotTaken::find(&error) {
+        let server = error.url().map(|url| url.origin().ascii_serialization());
+        let server = server.as_deref().unwrap_or("The server");
+        return match why {
+            Some(why) => Unreachable::unknown(server, seen, &why),
+            None => Unreachable::changed(server, seen),
+        };
+    }
     // While connecting, TLS included, nothing of a request is on its way.
     if error.is_connect() {
         return Unreachable::unsent(reason(error));

@@ -9,6 +9,7 @@
 //! | [`ProfileLock`] | one process owns a profile |
 //! | [`AgentListener`], [`connect_agent`], [`read_frame`], [`write_frame`] | the owner-only socket between the agent and everybody else |
 //! | [`examine`] | whether a profile's files are as they should be, for `holdfast doctor` |
+//! | [`keep_in_memory`] | keys stay out of the swap file |
 //! | [`harden_process`], [`forbid_new_privileges`] | no core dumps, no debugger, no setuid children |
 //!
 //! The order in which a program uses them: [`harden_process`] first thing in `main`; [`Profile::open`];
@@ -25,6 +26,7 @@ mod doctor;
 mod harden;
 mod http;
 mod lock;
+mod memory;
 mod profile;
 mod socket;
 mod sqlite;
@@ -34,6 +36,7 @@ pub use doctor::examine;
 pub use harden::{forbid_new_privileges, harden_process};
 pub use http::HttpTransport;
 pub use lock::{Holder, ProfileLock};
+pub use memory::keep_in_memory;
 pub use profile::Profile;
 pub use socket::{AgentListener, FRAME_LIMIT, FrameError, connect_agent, read_frame, write_frame};
 pub use sqlite::SqliteStore;

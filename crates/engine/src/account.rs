@@ -1,6 +1,6 @@
 //! What a device keeps about its account, and the rows it keeps sealed.
 //!
-//! In clear, because it is needed before anything can be opened: server, handle, own bundles, link boxes. A digest of
+//! In clear, because it is needed before anything can be opened: server and its pin, handle, own bundles, link boxes. A digest of
 //! that record lies beside it in a box under the "pins" key and is compared after every unlock.
 
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use holdfast_crypto::{Key32, Prk, open, seal, sha256};
 use holdfast_protocol::bundle::{VerifiedBundle, verify_chain};
 use holdfast_protocol::context;
-use holdfast_protocol::id::{PrincipalId, SpaceId};
+use holdfast_protocol::id::{Hash, PrincipalId, SpaceId};
 use holdfast_protocol::wire::{B64, LinkBox};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::ports::{Change, Store};
+use crate::ports::{Change, Store, Transport};
 use crate::rng;
 
 const TABLE: &str = "account";
@@ -28,10 +28,13 @@ const PENDING: &[u8] = b"pending-key-change";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Format of this record.
+    /// Format of this record: 2 where a key of the server is pinned, else 1.
     pub format: u32,
     /// The server's address.
     pub server: String,
+    /// The fingerprint of the only key that the server may show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_key: Option<Hash>,
     /// What the user signs in with.
     pub handle: String,
     /// Who.
@@ -44,8 +47,10 @@ pub struct Account {
     pub links: Vec<LinkBox>,
 }
 
-/// The format of [`Account`].
-pub(crate) const FORMAT: u32 = 1;
+/// The format of [`Account`] with and without a pin.
+pub(crate) fn format(server_key: Option<Hash>) -> u32 {
+    1 + u32::from(server_key.is_some())
+}
 
 /// In the place of a vault, for a node: it keeps nothing that another device of its own would need.
 pub(crate) const NO_VAULT: SpaceId = SpaceId([0; 32]);
@@ -74,12 +79,30 @@ impl Account {
         };
         let account: Self =
             serde_json::from_slice(&bytes).map_err(|_| Error::damaged("this device's account record"))?;
-        if account.format != FORMAT {
+        if account.format != format(account.server_key) {
             return Err(Error::Invalid(
                 "this profile was made by another version of Holdfast".into(),
             ));
         }
         Ok(Some(account))
+    }
+
+    /// The same at the server at the other end.
+    pub(crate) fn at(self, server: &dyn Transport) -> Self {
+        Self {
+            format: format(server.pin()),
+            server: server.origin().to_owned(),
+            server_key: server.pin(),
+            ..self
+        }
+    }
+
+    /// Whether the way to the server was made from this record, now that it is known to be whole: it was made before that.
+    pub(crate) fn fits(&self, way: &dyn Transport) -> Result<()> {
+        match self.server_key == way.pin() {
+            true => Ok(()),
+            false => Err(Error::damaged("this device's account record")),
+        }
     }
 
     /// The own bundles, verified.

@@ -11,7 +11,7 @@ use holdfast_protocol::wire::EnrolNode;
 use holdfast_protocol::{cbor, limits};
 use minicbor::{Decode, Encode};
 
-use crate::account::{Account, FORMAT, NO_VAULT};
+use crate::account::{self, Account, NO_VAULT};
 use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
@@ -89,8 +89,9 @@ impl Session {
             bundle: signed.to_bytes().into(),
         };
         let account = Account {
-            format: FORMAT,
+            format: account::format(host.transport.pin()),
             server: host.transport.origin().to_owned(),
+            server_key: host.transport.pin(),
             handle: new.name.to_owned(),
             principal,
             vault: NO_VAULT,

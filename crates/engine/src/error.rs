@@ -94,7 +94,7 @@ pub enum Error {
     #[error("{0}")]
     CannotMove(String),
     /// The server did not answer.
-    #[error("The server can't be reached ({0}). Nothing was lost.")]
+    #[error("{}", not_reached(.0))]
     Unreachable(Unreachable),
     /// The server said no, in its own words.
     #[error("The server refused: {message}")]
@@ -143,6 +143,13 @@ pub enum Error {
     },
 }
 
+fn not_reached(unreachable: &Unreachable) -> String {
+    match unreachable.distrust {
+        Some(_) => unreachable.reason.clone(),
+        None => format!("The server can't be reached ({unreachable}). Nothing was lost."),
+    }
+}
+
 fn not_found(what: &str, name: &str) -> String {
     if name.is_empty() {
         return format!("There is no {what}.");
@@ -174,7 +181,10 @@ impl Error {
             Self::KeysChanged(_) => "keys-changed",
             Self::Conflict(_) => "conflict",
             Self::CannotMove(_) => "cannot-move",
-            Self::Unreachable(_) => "unreachable",
+            Self::Unreachable(silent) => silent
+                .distrust
+                .as_ref()
+                .map_or("unreachable", |distrust| distrust.code()),
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
             Self::NotShown(_) => "not-shown",
@@ -242,7 +252,10 @@ impl Error {
             Self::CannotMove(_) => {
                 "Nothing was changed. `holdfast relocate --dry-run` lists what would move and what would not."
             }
-            Self::Unreachable(_) => "Check the network and the address, then do it again.",
+            Self::Unreachable(silent) => match &silent.distrust {
+                Some(distrust) => distrust.next(),
+                None => "Check the network and the address, then do it again.",
+            },
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",
             Self::NotShown(_) => "Download the file and open it with a program you trust.",

@@ -153,6 +153,14 @@ impl Keyring {
         Self(vec![identity])
     }
 
+    /// Shows where keys lie.
+    pub(crate) fn show_keys(&self, show: &mut dyn FnMut(&[u8])) {
+        for identity in &self.0 {
+            show(identity.prk.expose());
+            show(identity.sign.expose());
+        }
+    }
+
     /// The identity that counts.
     #[must_use]
     pub fn current(&self) -> &Arc<Identity> {

@@ -45,6 +45,9 @@ pub struct Invitation {
     /// The inviter's fingerprint.
     #[n(5)]
     pub inviter_fingerprint: Hash,
+    /// The fingerprint of the server's key, where the inviter has it pinned.
+    #[n(6)]
+    pub server_key: Option<Hash>,
 }
 
 impl Invitation {
@@ -151,6 +154,7 @@ impl Session {
             code: KeyField::new(Key32::random(&mut rng())),
             inviter: me.bundle.principal,
             inviter_fingerprint: me.fingerprint,
+            server_key: self.host.transport.pin(),
         };
         let expires_ms = self.now_ms() + GOOD_FOR_MS;
         let code = Zeroizing::new(hex::encode(invitation.code.key().expose()));
@@ -416,4 +420,31 @@ impl Session {
             Err(other) => Err(other),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was handed out before servers' keys were in it, and with one. Pinned: both must be readable for ever.
+    #[test]
+    fn invitations_of_both_forms_are_read() {
+        let fixed = |server_key| Invitation {
+            server: "https://files.example.org".into(),
+            id: InvitationId([1; 16]),
+            code: KeyField::new(Key32::fill_with(|bytes| bytes.fill(2))),
+            inviter: PrincipalId([3; 16]),
+            inviter_fingerprint: Hash([4; 32]),
+            server_key,
+        };
+        for (text, server_key) in [(PLAIN, None), (WITH_KEY, Some(Hash([5; 32])))] {
+            assert_eq!(fixed(server_key).text().as_str(), text);
+            let read = Invitation::parse(&format!(" {text}\n")).unwrap();
+            assert_eq!(read.server_key, server_key);
+            assert_eq!(read.text().as_str(), text);
+        }
+    }
+
+    const PLAIN: &str = "holdfast-invitation:pQF4GWh0dHBzOi8vZmlsZXMuZXhhbXBsZS5vcmcCUAEBAQEBAQEBAQEBAQEBAQEDWCACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgRQAwMDAwMDAwMDAwMDAwMDAwVYIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    const WITH_KEY: &str = "holdfast-invitation:pgF4GWh0dHBzOi8vZmlsZXMuZXhhbXBsZS5vcmcCUAEBAQEBAQEBAQEBAQEBAQEDWCACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgRQAwMDAwMDAwMDAwMDAwMDAwVYIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBlggBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU";
 }

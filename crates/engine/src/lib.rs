@@ -35,6 +35,7 @@
 mod account;
 pub mod api;
 mod browse;
+mod certificate;
 mod enrol;
 mod error;
 mod files;
@@ -65,6 +66,7 @@ pub mod transfer;
 mod trash;
 
 pub use account::Account;
+pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
 pub use enrol::{NewNode, Operator};
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem, WaitingUpload};

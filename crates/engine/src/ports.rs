@@ -5,13 +5,21 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use holdfast_protocol::id::Hash;
 use tokio::sync::mpsc;
+
+use crate::certificate::Distrust;
 
 /// The way to a server: one request, one answer.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// The server's address: scheme, host and port, as the user gave it.
     fn origin(&self) -> &str;
+
+    /// The fingerprint of the only key that this server may show; `None` where the computer's own roots decide, or nothing has to.
+    fn pin(&self) -> Option<Hash> {
+        None
+    }
 
     /// Sends a request and reads the whole answer.
     ///
@@ -34,6 +42,8 @@ pub struct Unreachable {
     pub reason: String,
     /// Whether anything may have reached the server, which may then have acted on it. Not so where no connection came about.
     pub sent: bool,
+    /// Set where it was this device that did not go on: the server showed a key it does not trust.
+    pub distrust: Option<Box<Distrust>>,
 }
 
 impl Unreachable {
@@ -43,6 +53,7 @@ impl Unreachable {
         Self {
             reason: reason.into(),
             sent: true,
+            distrust: None,
         }
     }
 
@@ -52,6 +63,7 @@ impl Unreachable {
         Self {
             reason: reason.into(),
             sent: false,
+            distrust: None,
         }
     }
 }

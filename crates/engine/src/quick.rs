@@ -111,6 +111,7 @@ impl Session {
         let opened = tokio::task::spawn_blocking(move || Identity::unlock(Prk::from_key(root), newest)).await;
         let identity = opened.map_err(|error| Error::Internal(error.to_string()))??;
         let device_key = account.open_device(host.store.as_ref(), identity.prk()).await?;
+        account.fits(host.transport.as_ref())?;
         let keyring = Keyring::open(identity, &chain, &account.links)?;
         Ok(Self::assemble(host, account, keyring, device_key, chain))
     }

@@ -18,7 +18,6 @@ use holdfast_protocol::item::Content;
 use holdfast_protocol::replay::Space;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::Account;
 use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::ports::{Change, Progress, Transport, Unreachable};
@@ -207,10 +206,7 @@ impl Session {
 
     /// Writes the new address: from here on this device belongs to the new server.
     async fn switch(&self, there: Host, plan: &RelocationPlan) -> Result<Self> {
-        let account = Account {
-            server: there.transport.origin().to_owned(),
-            ..self.account()
-        };
+        let account = self.account().at(there.transport.as_ref());
         let keyring = self.keyring();
         let device_key = self.rows.device_key().duplicate();
         let mut changes = account.rows(keyring.current().prk(), &device_key)?;

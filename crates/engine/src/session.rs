@@ -169,6 +169,7 @@ impl Session {
         match Identity::unlock(prk, newest.clone()) {
             Ok(identity) => {
                 let device_key = account.open_device(host.store.as_ref(), identity.prk()).await?;
+                account.fits(host.transport.as_ref())?;
                 let keyring = Keyring::open(identity, &chain, &account.links)?;
                 Ok(Self::assemble(host, account, keyring, device_key, chain))
             }
@@ -200,6 +201,7 @@ impl Session {
             .clone();
         let known = Account::load(host.store.as_ref()).await?.ok_or(Error::NoAccount)?;
         let device_key = known.open_device(host.store.as_ref(), old.prk()).await?;
+        known.fits(host.transport.as_ref())?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
         crate::keychange::finish(&session, &old, &pending).await?;
         Ok(session)
@@ -267,6 +269,20 @@ impl Session {
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
         current(&self.keyring)
+    }
+
+    /// Shows where the keys lie that this session keeps for as long as it is unlocked, so that the machine can keep that memory
+    /// out of its swap file: roots, signing keys, the device's key, the keys of all epochs of the spaces in memory. Not the RSA
+    /// numbers: they are in the library's own memory.
+    pub fn show_keys(&self, show: &mut dyn FnMut(&[u8])) {
+        self.keyring().show_keys(show);
+        show(self.rows.device_key().expose());
+        // Somebody is at it: the next time will do.
+        if let Ok(spaces) = self.spaces.try_lock() {
+            for key in spaces.values().flat_map(|space| space.keys()) {
+                show(key.key().expose());
+            }
+        }
     }
 
     /// Milliseconds since 1970-01-01 UTC, by this device's clock.

@@ -8,7 +8,7 @@ use holdfast_protocol::id::PrincipalId;
 use holdfast_protocol::replay::{Authority, Bundles};
 use holdfast_protocol::wire::{self, SignUp};
 
-use crate::account::{Account, FORMAT, PendingKeyChange};
+use crate::account::{self, Account, PendingKeyChange};
 use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
@@ -94,8 +94,9 @@ impl Session {
         api.sign_up(&message).await?;
 
         let account = Account {
-            format: FORMAT,
+            format: account::format(host.transport.pin()),
             server: host.transport.origin().to_owned(),
+            server_key: host.transport.pin(),
             handle: new.handle.to_owned(),
             principal,
             vault: vault.entry.space,
@@ -192,8 +193,9 @@ impl Session {
             .await
             .map_err(|error| Error::Internal(error.to_string()))??;
         let account = Account {
-            format: FORMAT,
+            format: account::format(host.transport.pin()),
             server: host.transport.origin().to_owned(),
+            server_key: host.transport.pin(),
             handle: handle.to_owned(),
             principal: tokens.principal,
             vault: me.vault,

@@ -5,7 +5,10 @@
 mod accounts;
 mod blobs;
 mod moving;
+mod nodes;
 mod packs;
+mod runs;
+mod said;
 mod spaces;
 
 use holdfast_protocol::id::{DeviceId, Hash, Locator, PrincipalId, SpaceId};
@@ -35,6 +38,16 @@ pub async fn database(database: &dyn Database) {
     packs::begun_stored_named_dropped(database).await;
     packs::quotas(database).await;
     packs::swept(database).await;
+    nodes::tokens_are_good_once(database).await;
+    nodes::standing_follows_the_log(database).await;
+    nodes::a_node_ends_whole(database).await;
+    runs::capsules_come_first(database).await;
+    runs::a_run_is_leased_once(database).await;
+    runs::what_is_due_is_done(database).await;
+    runs::spaces_take_turns(database).await;
+    said::boxes_follow_each_other(database).await;
+    said::results_come_once(database).await;
+    said::packs_wait_with_a_result(database).await;
 }
 
 /// An account whose every id begins with `n`.

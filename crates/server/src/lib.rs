@@ -26,4 +26,4 @@ pub mod serve;
 pub mod sqlite;
 
 pub use openapi::openapi_json;
-pub use serve::{Config, Error, Running, start};
+pub use serve::{Config, Error, Running, Tls, start};

@@ -41,6 +41,8 @@ pub(crate) const PART_REQUEST: Duration = Duration::from_secs(15 * 60);
 /// Until the head of the next request has arrived. Longer than clients keep idle connections (reqwest: 90 s), so that the client
 /// is the one that closes and no request is sent into a closing connection.
 pub(crate) const HEAD: Duration = Duration::from_secs(100);
+/// Until a TLS handshake is done.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Until connections are cut when the server stops.
 pub(crate) const STOP: Duration = Duration::from_secs(10);
 /// Connections at a time: they, the files and the database fit into the 1,024 descriptors a process commonly gets.

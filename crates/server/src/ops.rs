@@ -10,6 +10,7 @@ mod findings;
 mod look;
 mod manifest;
 mod restore;
+mod runs;
 mod snapshot;
 
 use std::io;
@@ -26,6 +27,10 @@ pub(crate) use look::{Rights, rights};
 
 /// The database, in a data folder.
 pub(crate) const DATABASE: &str = "holdfast.db";
+/// The private key of a self-signed certificate, in a data folder.
+pub(crate) const TLS_KEY: &str = "tls-key.pem";
+/// That certificate.
+pub(crate) const TLS_CERTIFICATE: &str = "tls-certificate.pem";
 /// The packs, in a data folder and in a backup.
 pub(crate) const PACKS: &str = "packs";
 /// Held by whoever works on a data folder.
@@ -34,6 +39,8 @@ pub(crate) const LOCK: &str = "server.lock";
 pub(crate) const RESTORING: &str = ".restoring";
 /// Damaged parts that are told one by one.
 const TOLD: usize = 100;
+/// What is done about a database that is not whole.
+const RESTORE: &str = "Keep this folder, and put the newest backup back into a new one with `holdfast restore`.";
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! Starting and stopping the server: in the app, in the command line, in a test.
 
 mod connections;
+mod tls;
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ use crate::routes::{App, router};
 use crate::rules::{Cleaned, Failure, Origins, Policy, Rules};
 use crate::sqlite::Sqlite;
 
+pub use tls::Tls;
+
 /// How often the clean-up runs.
 const CLEAN_UP: Duration = Duration::from_secs(60 * 60);
 
@@ -33,7 +36,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The folder for everything that is stored; made where needed, for this user alone.
     pub data: PathBuf,
-    /// Where to listen. Plain HTTP: a loopback address, or one that only a TLS proxy reaches.
+    /// Where to listen. Without TLS: a loopback address, or one that only a TLS proxy reaches.
     pub listen: SocketAddr,
     /// Bytes of packs that one space may hold.
     pub quota_bytes: u64,
@@ -43,6 +46,8 @@ pub struct Config {
     pub open_signup: bool,
     /// Where metrics are told, on this computer alone; nowhere if absent.
     pub metrics: Option<SocketAddr>,
+    /// With which certificate TLS is spoken; plain HTTP if absent.
+    pub tls: Option<Tls>,
 }
 
 /// Why the server did not start.
@@ -69,6 +74,9 @@ pub enum Error {
     /// The origin is not scheme, host and port.
     #[error("{0:?} is not an origin like https://files.example.org")]
     Origin(String),
+    /// The certificate or its key can't be used.
+    #[error("TLS can't be set up: {0}")]
+    Tls(String),
 }
 
 /// The ports a server stands on.
@@ -85,6 +93,7 @@ pub struct Ports {
 pub struct Running {
     local: SocketAddr,
     metrics: Option<SocketAddr>,
+    fingerprint: Option<[u8; 32]>,
     rules: Arc<Rules>,
     database: Arc<dyn Database>,
     stopping: CancellationToken,
@@ -154,6 +163,11 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
         return Err(Error::Metrics(beyond));
     }
     let origins = Origins::new(config.origin.as_deref()).map_err(Error::Origin)?;
+    let names = tls::names(config.listen.ip(), origins.host());
+    let ready = config.tls.as_ref().map(|tls| tls::ready(tls, &config.data, names));
+    let ready = ready.transpose()?;
+    let fingerprint = ready.as_ref().map(|ready| ready.fingerprint);
+    let acceptor = ready.map(|ready| ready.acceptor);
     let policy = Policy {
         quota_bytes: config.quota_bytes,
         open_signup: config.open_signup,
@@ -170,7 +184,7 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    if !local.ip().is_loopback() && config.origin.is_none() {
+    if !local.ip().is_loopback() && config.origin.is_none() && acceptor.is_none() {
         tracing::warn!("listening beyond this computer without TLS: clients accept plain http on loopback only");
     }
     let stopping = CancellationToken::new();
@@ -182,16 +196,17 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
     let (metrics, measuring) = match second {
         Some((listener, address)) => {
             let router = metrics::router(Arc::clone(&app));
-            let task = tokio::spawn(connections::accept(listener, router, stopping.clone()));
+            let task = tokio::spawn(connections::accept(listener, None, router, stopping.clone()));
             (Some(address), Some(task))
         }
         None => (None, None),
     };
-    let accepting = tokio::spawn(connections::accept(listener, router(app), stopping.clone()));
+    let accepting = tokio::spawn(connections::accept(listener, acceptor, router(app), stopping.clone()));
     let cleaning = tokio::spawn(look_after(Arc::clone(&rules), stopping.clone()));
     tracing::info!(port = local.port(), "listening");
     Ok(Running {
         local,
+        fingerprint,
         rules,
         database,
         stopping,
@@ -221,6 +236,12 @@ impl Running {
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER) of the certificate that is shown; `None` without TLS.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.fingerprint
     }
 
     /// Cleans up now.

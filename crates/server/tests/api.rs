@@ -8,6 +8,8 @@ mod people;
 mod server;
 #[path = "api/space.rs"]
 mod space;
+#[path = "api/work.rs"]
+mod work;
 
 #[path = "api/accounts.rs"]
 mod accounts;
@@ -27,9 +29,19 @@ mod lifecycle;
 mod metrics;
 #[path = "api/moving.rs"]
 mod moving;
+#[path = "api/nodes.rs"]
+mod nodes;
 #[path = "api/ops.rs"]
 mod ops;
 #[path = "api/packs.rs"]
 mod packs;
+#[path = "api/queue.rs"]
+mod queue;
+#[path = "api/runs.rs"]
+mod runs;
+#[path = "api/runs_kept.rs"]
+mod runs_kept;
 #[path = "api/sessions.rs"]
 mod sessions;
+#[path = "api/streams.rs"]
+mod streams;

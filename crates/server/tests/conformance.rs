@@ -76,7 +76,57 @@ async fn logs_and_chains_only_grow() {
         "UPDATE entries SET signed = x'00'",
         "DELETE FROM bundles",
         "UPDATE bundles SET kdf = x'00'",
+        "UPDATE run_boxes SET sealed = x'00'",
+        "UPDATE run_results SET sealed = x'00'",
     ] {
         sqlx::query(statement).execute(&pool).await.expect_err(statement);
     }
+}
+
+/// A database that was there before nodes were keeps its people, and whatever refers to them.
+#[tokio::test]
+async fn an_earlier_database_is_brought_up_to_date() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("holdfast.db");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}?mode=rwc", file.display()))
+        .await
+        .unwrap();
+    for migration in [
+        include_str!("../migrations/0001_begin.sql"),
+        include_str!("../migrations/0002_staged.sql"),
+    ] {
+        sqlx::raw_sql(migration).execute(&pool).await.unwrap();
+    }
+    sqlx::raw_sql(
+        "INSERT INTO accounts VALUES (zeroblob(16), 'ana', zeroblob(32), 7);
+         INSERT INTO bundles VALUES (zeroblob(16), 0, zeroblob(32), x'01', x'02');
+         INSERT INTO devices VALUES (zeroblob(16), zeroblob(16), 1, 1, zeroblob(32), 9);
+         INSERT INTO spaces VALUES (zeroblob(32), 0, zeroblob(32));
+         INSERT INTO members VALUES (zeroblob(32), zeroblob(16), 2, NULL);
+         INSERT INTO packs VALUES (zeroblob(16), zeroblob(32), zeroblob(16), zeroblob(16), 5, 1, 1, 0, NULL);",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let database = Sqlite::open(&file).await.unwrap();
+    let ana = database.account_by_handle("ana").await.unwrap().unwrap();
+    assert_eq!((ana.vault.map(|vault| vault.0), ana.ended), (Some([0; 32]), false));
+    assert_eq!(database.heads_of(ana.principal).await.unwrap().len(), 1);
+    assert_eq!(database.usage(ana.vault.unwrap()).await.unwrap().live_bytes, 5);
+    database.close().await;
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display()))
+        .await
+        .unwrap();
+    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&pool).await.unwrap();
+    assert!(dangling.is_empty());
+    let created: i64 = sqlx::query_scalar("SELECT created_ms FROM accounts")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(created, 7);
+    sqlx::query("INSERT INTO bundles VALUES (x'01010101010101010101010101010101', 0, randomblob(32), x'01', x'02')")
+        .execute(&pool)
+        .await
+        .expect_err("bundles refer to accounts still");
 }

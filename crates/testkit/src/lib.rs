@@ -33,6 +33,7 @@ impl Stage {
             origin: None,
             open_signup: true,
             metrics: None,
+            tls: None,
         };
         let server = holdfast_server::start(config).await.expect("the server starts");
         Self { folder, server }

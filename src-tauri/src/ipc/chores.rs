@@ -12,8 +12,15 @@ use crate::types::Checkup;
 
 /// Moves the account to another server.
 #[tauri::command]
-pub(super) async fn relocate(desk: State<'_, Arc<Desk>>, to: String, leave_behind: bool) -> Answer<RelocatedView> {
-    chores::relocate(&desk, to, leave_behind).await.map_err(told)
+pub(super) async fn relocate(
+    desk: State<'_, Arc<Desk>>,
+    to: String,
+    leave_behind: bool,
+    fingerprint: Option<String>,
+) -> Answer<RelocatedView> {
+    chores::relocate(&desk, to, leave_behind, fingerprint)
+        .await
+        .map_err(told)
 }
 
 /// Backs the built-in server up: into a folder that was picked, or again where the last backup is.

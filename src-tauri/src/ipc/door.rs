@@ -25,8 +25,14 @@ pub(super) async fn judge_phrase(phrase: Hidden) -> Answer<Judgement> {
 
 /// Asks a server who it is.
 #[tauri::command]
-pub(super) async fn check_server(desk: State<'_, Arc<Desk>>, address: String) -> Answer<ServerCheck> {
-    door::check_server(&desk, &address).await.map_err(told)
+pub(super) async fn check_server(
+    desk: State<'_, Arc<Desk>>,
+    address: String,
+    fingerprint: Option<String>,
+) -> Answer<ServerCheck> {
+    door::check_server(&desk, &address, fingerprint.as_deref())
+        .await
+        .map_err(told)
 }
 
 /// Reads an invitation.

@@ -34,8 +34,10 @@ pub(super) fn axe() -> PathBuf {
 
 /// A display of its own for each window, as on a computer of its own: clipboards are not shared.
 pub(super) fn display() -> (Ends, String) {
+    // It starts anew when its last client hangs up, and refuses everybody meanwhile: whoever looks for the window would keep the
+    // window from opening.
     let mut child = Command::new("Xvfb")
-        .args(["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp"])
+        .args(["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -100,7 +100,8 @@ export const rust = {
 
   makePhrase: () => call<string>("make_phrase"),
   judgePhrase: (phrase: string) => call<Judgement>("judge_phrase", { phrase }),
-  checkServer: (address: string) => call<ServerCheck>("check_server", { address }),
+  checkServer: (address: string, fingerprint: string | null = null) =>
+    call<ServerCheck>("check_server", { address, fingerprint }),
   lookAtInvitation: (text: string) => call<InvitationLook>("look_at_invitation", { text }),
   signUp: (form: NewAccountForm) => call<void>("sign_up", { form }),
   signIn: (form: SignInForm) => call<void>("sign_in", { form }),
@@ -140,7 +141,8 @@ export const rust = {
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   refusedWords: () => call<Record<string, string>>("refused_words"),
   refuseWords: (handle: string, words: string | null) => call<void>("refuse_words", { handle, words }),
-  relocate: (to: string, leaveBehind: boolean) => call<RelocatedView>("relocate", { to, leaveBehind }),
+  relocate: (to: string, leaveBehind: boolean, fingerprint: string | null) =>
+    call<RelocatedView>("relocate", { to, leaveBehind, fingerprint }),
   backUp: (pick: number | null) => call<BackupView>("back_up", { pick }),
   stopChore: () => call<void>("stop_chore"),
   checkUp: () => call<Checkup>("check_up"),

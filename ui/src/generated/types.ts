@@ -180,7 +180,11 @@ to: string,
 /**
  * Leave projects where they are that can't come along.
  */
-leave_behind: boolean, } | { "verb": "device-list" } | { "verb": "device-remove", 
+leave_behind: boolean, 
+/**
+ * The fingerprint of its certificate's key, where it is to be pinned.
+ */
+fingerprint: string | null, } | { "verb": "device-list" } | { "verb": "device-remove", 
 /**
  * Its id, or the beginning of it.
  */
@@ -757,6 +761,10 @@ server: string | null,
  * Whether the server answers.
  */
 online: boolean, 
+/**
+ * Whether the keys in memory are kept out of the swap file; absent while there are none.
+ */
+keys_held: boolean | null, 
 /**
  * What must be looked at, since the profile was unlocked: all else can be used.
  */
@@ -2317,7 +2325,11 @@ address: string,
 /**
  * Whether it is the one inside this program.
  */
-built_in: boolean, };
+built_in: boolean, 
+/**
+ * The fingerprint of its certificate, where a person confirmed it or an invitation held it.
+ */
+fingerprint: string | null, };
 
 export type Entered = "signed-up" | "signed-in" | "recovered" | "key-changed";
 
@@ -2387,7 +2399,11 @@ export type Place = { "where": "here" } | { "where": "server",
 /**
  * Scheme, host and port.
  */
-address: string, };
+address: string, 
+/**
+ * The fingerprint that the person confirmed, where the certificate is not one that this computer trusts by itself.
+ */
+fingerprint: string | null, };
 
 export type ServerCheck = { 
 /**
@@ -2395,15 +2411,27 @@ export type ServerCheck = {
  */
 address: string, 
 /**
- * Its version.
+ * Its version; absent where nothing was asked because its certificate is not trusted.
  */
-version: string, };
+version: string | null, 
+/**
+ * The fingerprint of a certificate that a person has to confirm.
+ */
+to_confirm: string | null, 
+/**
+ * Whether another one was confirmed before.
+ */
+changed: boolean, };
 
 export type InvitationLook = { 
 /**
  * The server it is for.
  */
 server: string, 
+/**
+ * The fingerprint of that server's certificate, where it is needed.
+ */
+fingerprint: string | null, 
 /**
  * Who invites: the six words.
  */
@@ -2463,6 +2491,10 @@ export type SignInForm = {
  */
 address: string, 
 /**
+ * The fingerprint that the person confirmed; what this computer knows already if absent.
+ */
+fingerprint: string | null, 
+/**
  * What the person signs in with.
  */
 handle: string, 
@@ -2498,6 +2530,10 @@ export type RecoverForm = {
  * The server's address.
  */
 address: string, 
+/**
+ * The fingerprint that the person confirmed; what this computer knows already if absent.
+ */
+fingerprint: string | null, 
 /**
  * The kit's 24 words.
  */

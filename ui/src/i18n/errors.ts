@@ -17,6 +17,14 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   "already-exists": { next: "Choose another name." },
   invalid: { next: "Change it and try again." },
   unreachable: { next: "Check the network. Nothing was lost; it can be done again." },
+  "server-certificate-changed": {
+    message: "Somebody else may be answering for your server: its certificate is not the one that was confirmed here.",
+    next: "Nothing was sent. Ask whoever runs the server, not by way of it, whether it has a new one. Only then lock Holdfast, sign in again and compare the new code.",
+  },
+  "server-certificate-unknown": {
+    message: "This server's certificate is one that nobody vouches for.",
+    next: "Nothing was sent. Test the address, and compare the server's code with what whoever runs it reads out.",
+  },
   history: {
     next: "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed.",
   },

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use holdfast_crypto::{DEFAULT_LOG2_N, MAX_LOG2_N, MIN_LOG2_N};
+use holdfast_engine::parse_fingerprint;
+use holdfast_protocol::id::Hash;
 
 const SIGN_UP: &str = "\
 Examples:
@@ -20,6 +22,8 @@ pub(crate) struct SignUp {
     /// The server's address; an invitation holds it already
     #[arg(long, value_name = "URL", required_unless_present = "invitation_file")]
     pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// What you sign in with, for example ana@example.org
     #[arg(long, value_name = "HANDLE")]
     pub(crate) handle: String,
@@ -37,6 +41,42 @@ pub(crate) struct SignUp {
     /// Accept the invitation in this file (`-`: standard input) right afterwards
     #[arg(long, value_name = "FILE")]
     pub(crate) invitation_file: Option<PathBuf>,
+}
+
+/// Whether the server is the right one, where its certificate does not say so.
+#[derive(Args)]
+pub(crate) struct Known {
+    /// Trust the server whose certificate has this fingerprint, and no other: `holdfast serve` shows it. An invitation holds it
+    /// already. `public` goes back to certificates that this computer trusts by itself
+    #[arg(long, value_name = "FINGERPRINT", value_parser = trust)]
+    pub(crate) server_fingerprint: Option<Trust>,
+}
+
+/// Which key a server may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The one with this fingerprint.
+    Pinned(Hash),
+    /// Any that this computer's own roots bear out.
+    Public,
+}
+
+impl Trust {
+    pub(crate) fn pin(self) -> Option<Hash> {
+        match self {
+            Self::Pinned(key) => Some(key),
+            Self::Public => None,
+        }
+    }
+}
+
+fn trust(text: &str) -> Result<Trust, String> {
+    if text == "public" {
+        return Ok(Trust::Public);
+    }
+    parse_fingerprint(text)
+        .map(Trust::Pinned)
+        .map_err(|error| error.to_string())
 }
 
 /// How a new Master Key comes about.
@@ -80,7 +120,8 @@ Examples:
   holdfast signin --server https://files.example.org --handle ana@example.org
   holdfast signin --server https://files.example.org --handle ana@example.org --master-key-file phrase.txt
 
-Also after the Master Key was changed on another device: sign in here with the new one.";
+Also after the Master Key was changed on another device: sign in here with the new one. And after the server
+got another certificate: with --server-fingerprint, once whoever runs it has told you the new one.";
 
 #[derive(Args)]
 #[command(after_help = SIGN_IN)]
@@ -88,6 +129,8 @@ pub(crate) struct SignIn {
     /// The server's address
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// What you sign in with
     #[arg(long, value_name = "HANDLE")]
     pub(crate) handle: String,
@@ -192,6 +235,8 @@ pub(crate) struct KeyRecover {
     /// The server's address, as it stands on the kit
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// Read the kit's 24 words from a file (`-`: standard input) instead of asking
     #[arg(long, value_name = "FILE")]
     pub(crate) kit_code_file: Option<PathBuf>,

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+
+use super::account::Known;
 use holdfast_crypto::{DEFAULT_LOG2_N, MAX_LOG2_N, MIN_LOG2_N};
 
 use super::account::Size;
@@ -23,6 +25,8 @@ pub(crate) struct NodeEnrol {
     /// The server's address
     #[arg(long, value_name = "URL")]
     pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// What `holdfast node invite` printed; good once
     #[arg(long, value_name = "TOKEN")]
     pub(crate) token: String,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::account::Known;
+
 const BACKUP: &str = "\
 Works while the server runs. The same folder again copies only what is new. Everything on the server is in it,
 as it is there: sealed, but for projects that are not encrypted. Keep it where the server's disk is not.
@@ -79,6 +81,8 @@ pub(crate) struct Relocate {
     /// The new server's address
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// Leave projects at the old server that can't come along, and forget them here
     #[arg(long)]
     pub(crate) leave_behind: bool,

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use holdfast_server::Tls;
 
 const EXAMPLES: &str = "\
 Examples:
   holdfast serve --data ./server
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --origin https://files.example.org
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --metrics 127.0.0.1:9710
+  holdfast serve --data /srv/holdfast --listen 0.0.0.0:7710 --origin https://files.example.org:7710 --tls-self-signed
   holdfast serve --data ./server --json      # {\"listening\":\"http://127.0.0.1:41233\"} once it is ready";
 
 #[derive(Args)]
@@ -39,6 +41,27 @@ pub(crate) struct Serve {
     /// Tell metrics (Prometheus text format, no names of anybody) at this address of this computer
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,
+    /// Speak TLS with this certificate (PEM; followed by those that lead to a root)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate that the server makes; people compare its fingerprint once
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub(crate) tls_self_signed: bool,
+}
+
+impl Serve {
+    pub(crate) fn tls(&self) -> Option<Tls> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => self.tls_self_signed.then_some(Tls::SelfSigned),
+        }
+    }
 }
 
 /// Bytes, or a number with K, M, G or T: powers of 1024.

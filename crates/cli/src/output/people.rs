@@ -4,6 +4,7 @@ use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
     ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
+use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::item::{ItemKind, PinState};
 
@@ -16,10 +17,15 @@ pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
         return "No account here yet. Run `holdfast signup` or `holdfast signin`.\n".into();
     };
+    let state = match (view.unlocked, view.keys_held) {
+        (false, _) => "locked",
+        (true, Some(false)) => "unlocked; this system lets keys reach the swap file (`ulimit -l`): encrypt it",
+        (true, _) => "unlocked",
+    };
     let text = facts(&[
         ("account", handle),
         ("server", view.server.unwrap_or_default()),
-        ("state", if view.unlocked { "unlocked" } else { "locked" }.into()),
+        ("state", state.into()),
         ("server answers", if view.online { "yes" } else { "no" }.into()),
     ]);
     let news: Vec<String> = view.news.iter().map(|came| came_in(came) + "\n").collect();
@@ -111,9 +117,16 @@ pub(crate) fn new_keys(view: AccountView) -> String {
 
 pub(crate) fn listening(view: ListeningView) -> String {
     let metrics = view.metrics.map(|url| format!("Metrics at {url}\n"));
+    let fingerprint = view.fingerprint.map(|fingerprint| {
+        format!(
+            "Fingerprint of its certificate, for people to compare:\n    {}\n",
+            fingerprint_text(fingerprint)
+        )
+    });
     format!(
-        "Listening on {}\n{}Stop with Ctrl-C.\n",
+        "Listening on {}\n{}{}Stop with Ctrl-C.\n",
         view.listening,
+        fingerprint.unwrap_or_default(),
         metrics.unwrap_or_default()
     )
 }

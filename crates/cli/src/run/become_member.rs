@@ -10,6 +10,7 @@ use holdfast_crypto::RecoveryKey;
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
 use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Session};
+use holdfast_protocol::id::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use super::Answer;
 use super::field::capital;
 use super::job::catch_up;
 use super::unlock::{done, ended};
-use crate::args::{Common, KeyRecover, SignIn, SignUp};
+use crate::args::{Common, KeyRecover, SignIn, SignUp, Trust};
 use crate::failure::{Failure, Result};
 use crate::input;
 use crate::output::{self, Bars, message, tell};
@@ -48,10 +49,12 @@ pub(crate) struct AccountView {
 
 pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let invitation = args.invitation_file.as_deref().map(input::text).transpose()?;
-    let server = server_of(args.server, invitation.as_deref().map(String::as_str))?;
+    let (server, invited) = server_of(args.server, invitation.as_deref().map(String::as_str))?;
+    // What a person says now counts for more than what an invitation said some days ago.
+    let trust = args.known.server_fingerprint.or(invited.map(Trust::Pinned));
     let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
-    let (_lock, host) = new_profile(&place, &server).await?;
+    let (_lock, host) = new_profile(&place, &server, trust).await?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
         false => phrase::fresh(
@@ -111,7 +114,10 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
 pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
     let place = Place::open(common)?;
     let _lock = place.alone().await?;
-    let host = place.host(place.store().await?, &args.server)?;
+    let store = place.store().await?;
+    let host = place
+        .host_for(store, &args.server, args.known.server_fingerprint)
+        .await?;
     for tried in 1.. {
         let (given, asked) = phrase::current(common)?;
         let opened = with_bar("unlocking", Session::sign_in(host.clone(), &args.handle, &given.phrase)).await;
@@ -133,7 +139,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     let place = Place::open(common)?;
     // The profile may be that of the account itself, whose Master Key is lost: it is kept, with all it knows.
     let _lock = place.alone().await?;
-    let host = place.host(place.store().await?, &args.server)?;
+    let store = place.store().await?;
+    let host = place
+        .host_for(store, &args.server, args.known.server_fingerprint)
+        .await?;
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
@@ -219,12 +228,14 @@ pub(super) fn kit_code(file: Option<&Path>) -> Result<Hidden> {
     }
 }
 
-/// An invitation holds the server's address; one that is given as well must be the same.
-fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<String> {
+/// An invitation holds the server's address, and its fingerprint if need be; an address that is given as well must be the same.
+fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<(String, Option<Hash>)> {
     let Some(text) = invitation else {
-        return server.ok_or_else(|| Failure::usage("Which server?", "Use --server URL."));
+        let server = server.ok_or_else(|| Failure::usage("Which server?", "Use --server URL."))?;
+        return Ok((server, None));
     };
-    let invited = Invitation::parse(text)?.server;
+    let invitation = Invitation::parse(text)?;
+    let invited = invitation.server;
     if let Some(server) = server
         && HttpTransport::new(&server)?.origin() != HttpTransport::new(&invited)?.origin()
     {
@@ -233,7 +244,7 @@ fn server_of(server: Option<String>, invitation: Option<&str>) -> Result<String>
             "Leave --server out.",
         ));
     }
-    Ok(invited)
+    Ok((invited, invitation.server_key))
 }
 
 /// Whether a sign-up that failed has certainly made no account: the server said no, or heard nothing.
@@ -246,9 +257,9 @@ fn is_no_account(error: &Error) -> bool {
 }
 
 /// A profile that belongs to nobody yet, and the way to the server.
-async fn new_profile(place: &Place, server: &str) -> Result<(ProfileLock, Host)> {
+async fn new_profile(place: &Place, server: &str, trust: Option<Trust>) -> Result<(ProfileLock, Host)> {
     let lock = place.alone().await?;
-    let host = place.host(place.store().await?, server)?;
+    let host = place.host_for(place.store().await?, server, trust).await?;
     match Account::load(host.store.as_ref()).await? {
         Some(account) => Err(Error::ProfileTaken(account.handle).into()),
         None => Ok((lock, host)),

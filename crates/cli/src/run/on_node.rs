@@ -55,7 +55,9 @@ pub(crate) struct Said {
 pub(super) async fn enrol(common: &Common, args: NodeEnrol) -> Answer {
     let place = Place::open(common)?;
     let _lock = place.alone().await?;
-    let host = place.host(place.store().await?, &args.server)?;
+    let host = place
+        .host_for(place.store().await?, &args.server, args.known.server_fingerprint)
+        .await?;
     let secret = if args.generate {
         let made = PhraseText::generate();
         input::write_new(&args.secret_file, format!("{}\n", made.expose()).as_bytes())?;
@@ -189,7 +191,7 @@ async fn open(place: &Place, secret: &Path) -> Result<Session> {
             "Run `holdfast node enrol` first.",
         )
     })?;
-    let host = place.host(store, &account.server)?;
+    let host = place.host_for(store, &account.server, None).await?;
     let secret = PhraseText::from_bytes(&input::bytes(secret)?)?;
     let session = Session::unlock(host, &secret.phrase)
         .await

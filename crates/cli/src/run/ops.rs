@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Answer;
 use super::job::Job;
 use super::unlock::{done, ended};
-use crate::args::{Backup, Common, Doctor, Relocate, Restore};
+use crate::args::{Backup, Common, Doctor, Relocate, Restore, Trust};
 use crate::failure::{Failure, Result};
 use crate::output::{self, Bars, Tell, message, tell};
 use crate::place::Place;
@@ -76,13 +76,15 @@ async fn profile(common: &Common) -> Result<Vec<Finding>> {
 
 pub(super) fn relocate(args: Relocate) -> Result<Job> {
     // A typing mistake is told before the Master Key is asked for.
-    HttpTransport::new(&args.to)?;
+    let pin = args.known.server_fingerprint.and_then(Trust::pin);
+    HttpTransport::pinned(&args.to, pin)?;
     Ok(match args.dry_run {
         true => Job::new(Command::RelocationPlan, tell(output::relocation_plan)),
         false => Job::new(
             Command::Relocate {
                 to: args.to,
                 leave_behind: args.leave_behind,
+                fingerprint: pin.map(|pin| pin.to_string()),
             },
             tell(output::relocated),
         ),

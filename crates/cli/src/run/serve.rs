@@ -2,6 +2,7 @@
 
 use holdfast_commands::Ending;
 use holdfast_engine::Error;
+use holdfast_protocol::id::Hash;
 use holdfast_server::{Config, logs};
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use crate::output::{self, Screen, tell};
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ListeningView {
     pub(crate) listening: String,
+    /// The fingerprint of the certificate's key, with TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<Hash>,
     /// The address of the metrics, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<String>,
@@ -50,6 +54,8 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
     let failed = |error: std::io::Error| Error::Internal(format!("signals can't be received: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let tls = args.tls();
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let config = Config {
         data: args.data,
         listen: args.listen,
@@ -57,10 +63,12 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
         origin: args.origin,
         open_signup: !args.no_signup,
         metrics: args.metrics,
+        tls,
     };
     let mut running = holdfast_server::start(config).await.map_err(refused)?;
     let view = ListeningView {
-        listening: format!("http://{}", running.local_addr()),
+        listening: format!("{scheme}://{}", running.local_addr()),
+        fingerprint: running.fingerprint().map(Hash),
         metrics: running
             .metrics_addr()
             .map(|address| format!("http://{address}/metrics")),
@@ -89,6 +97,10 @@ fn refused(error: holdfast_server::Error) -> Failure {
     match error {
         Refused::Origin(_) => Failure::usage(message, "Give --origin as https://HOST, with a port if need be."),
         Refused::Metrics(_) => Failure::usage(message, "Give --metrics as 127.0.0.1:PORT."),
+        Refused::Tls(_) => Failure::usage(
+            message,
+            "Check the files of --tls-cert and --tls-key: both are PEM, and belong together.",
+        ),
         Refused::Restoring => Failure::new(
             "busy",
             message,

@@ -156,6 +156,7 @@ pub(super) async fn status(common: &Common) -> Answer {
                 handle: None,
                 server: None,
                 online: false,
+                keys_held: None,
                 alarms: Vec::new(),
                 news: Vec::new(),
             })?,

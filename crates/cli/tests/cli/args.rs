@@ -81,7 +81,7 @@ fn an_empty_profile_is_told_what_to_do() {
     let bench = Bench::new();
     let status = bench.run(["status", "--json"]);
     let nobody = serde_json::json!({
-        "unlocked": false, "handle": null, "server": null, "online": false, "alarms": [], "news": []
+        "unlocked": false, "handle": null, "keys_held": null, "server": null, "online": false, "alarms": [], "news": []
     });
     assert_eq!(
         (status.exit, serde_json::from_str(&status.out).ok()),

@@ -93,6 +93,7 @@ async fn status(app: &App) -> Result<Outcome> {
         handle: account.as_ref().map(|account| account.handle.clone()),
         server: account.map(|account| account.server),
         online,
+        keys_held: app.guard_keys(),
         alarms: app.alarms(),
         news: app.came(),
     })

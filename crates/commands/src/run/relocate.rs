@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_engine::ports::Progress;
-use holdfast_engine::{Error, RelocationPlan, Result, Staying};
+use holdfast_engine::{Error, RelocationPlan, Result, Staying, parse_fingerprint};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, done};
@@ -23,8 +23,13 @@ pub(super) async fn run(
             let account = session.account();
             done(&plan_view(account.handle, account.server, &plan))
         }
-        Command::Relocate { to, leave_behind } => {
-            let to = app.connect(&to)?;
+        Command::Relocate {
+            to,
+            leave_behind,
+            fingerprint,
+        } => {
+            let pin = fingerprint.as_deref().map(parse_fingerprint).transpose()?;
+            let to = app.connect(&to, pin)?;
             let moved = app.relocate(to, leave_behind, &progress, &cancel).await?;
             done(&RelocatedView {
                 server: moved.server,

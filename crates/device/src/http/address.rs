@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use holdfast_engine::{Error, Result};
 use reqwest::{Client, Url};
+use rustls::ClientConfig;
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -38,12 +39,12 @@ pub(super) fn parse_origin(origin: &str) -> Result<(Url, bool)> {
     }
 }
 
-/// Takes whether TLS is spoken, and whether it is this computer that is spoken to.
-pub(super) fn client(tls: bool, loopback: bool) -> reqwest::Result<Client> {
+/// Takes how TLS is spoken, if it is, and whether it is this computer that is spoken to.
+pub(super) fn client(tls: Option<ClientConfig>, loopback: bool) -> reqwest::Result<Client> {
     let mut builder = Client::builder()
         .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")))
         .http1_only()
-        .https_only(tls)
+        .https_only(tls.is_some())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_gzip()
@@ -58,10 +59,11 @@ pub(super) fn client(tls: bool, loopback: bool) -> reqwest::Result<Client> {
     {
         builder = builder.tcp_user_timeout(super::SILENCE);
     }
-    if !tls {
+    builder = match tls {
+        Some(config) => builder.tls_backend_preconfigured(config),
         // No roots needed, then: a bare machine has none.
-        builder = builder.tls_certs_only([]);
-    }
+        None => builder.tls_certs_only([]),
+    };
     if loopback {
         // A proxy (HTTPS_PROXY and the like, honoured otherwise) is another computer; and `localhost` is this one,
         // whatever a name server says. Port 0 stands for the one in the address.

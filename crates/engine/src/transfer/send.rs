@@ -59,7 +59,8 @@ where
 /// Whether the same request may well succeed a moment later.
 fn passing(error: &Error) -> bool {
     match error {
-        Error::Unreachable(_) => true,
+        // A key that is not trusted does not become so by waiting.
+        Error::Unreachable(silent) => silent.distrust.is_none(),
         Error::Server { code, .. } => {
             code == code::INTERNAL || code == code::RATE_LIMITED || code.starts_with("http-5")
         }

@@ -16,10 +16,10 @@ use holdfast_task::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::Executor;
 use super::ended::{Ended, Unavailable};
 use super::order::{Event, Order};
 use super::runtime::{Offers, find, program_in};
-use super::{Executor, workspace};
 use cgroup::Delegated;
 
 /// What a node's operator decides.
@@ -80,6 +80,10 @@ impl Bubblewrap {
         furnish(&furniture).map_err(|error| Unavailable::io(&furniture, &error))?;
         let refused = |said: String| Unavailable::Refused { program: PROGRAM, said };
         let version = said(Command::new(&program).arg("--version")).map_err(refused)?;
+        if too_old(&version) {
+            let said = format!("{} is too old, 0.8 is needed", version.trim());
+            return Err(refused(said));
+        }
         let cgroup = match &settings.cgroup {
             CgroupUse::Never => Err("it is switched off".to_owned()),
             CgroupUse::Auto => Delegated::find(),
@@ -119,6 +123,13 @@ impl Bubblewrap {
     }
 }
 
+/// Whether it does not know file systems of a size, and no end to namespaces, yet.
+fn too_old(version: &str) -> bool {
+    let numbers = version.split_whitespace().last().unwrap_or_default();
+    let mut numbers = numbers.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < (0, 8)
+}
+
 /// Runs a small program to its end, and gives what it said, or why it failed.
 fn said(command: &mut Command) -> Result<String, String> {
     let output = command
@@ -151,9 +162,12 @@ fn furnish(folder: &Path) -> std::io::Result<()> {
         ("python/holdfast.py", include_str!("../../python/holdfast.py")),
         ("empty/.keep", ""),
     ];
-    workspace::wipe(folder)?;
     for (path, text) in files {
         let path = folder.join(path);
+        // Not under the feet of a run that goes on.
+        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            continue;
+        }
         if let Some(above) = path.parent() {
             fs::create_dir_all(above)?;
         }
@@ -217,6 +231,37 @@ impl Executor for Bubblewrap {
                 .await
                 .unwrap_or_else(|_| Ended::could_not_start("The node made a mistake.")),
             Err(error) => Ended::could_not_start(format!("There is no thread for it: {error}.")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart() {
+        for (version, old) in [
+            ("bubblewrap 0.8.0\n", false),
+            ("bubblewrap 0.11.0", false),
+            ("bubblewrap 1.0", false),
+            ("bubblewrap 0.6.1", true),
+            ("", true),
+        ] {
+            assert_eq!(too_old(version), old, "{version}");
+        }
+    }
+
+    #[test]
+    fn root_carries_nothing_out() {
+        let state = tempfile::tempdir().unwrap();
+        let found = Bubblewrap::find(state.path(), Settings::default());
+        if rustix::process::geteuid().is_root() {
+            let error = found.err().unwrap();
+            assert_eq!(
+                (error.code(), error.next()),
+                ("executor-root", "Run the node as a user of its own.")
+            );
         }
     }
 }

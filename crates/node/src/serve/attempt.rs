@@ -11,7 +11,7 @@ use holdfast_task::{Host, Image, Limits, Task, Values};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, PAUSE, Told, streams};
+use super::{Node, PAUSE, Told, named, streams};
 use crate::exec::{Ended, Event, How, Limit, Network, Order, Secret, Workspace, argv};
 
 /// Events that wait to be sent: a task that prints faster waits with them.
@@ -48,6 +48,12 @@ impl Node {
             Ok(accepted) => accepted,
             Err(refused) => return self.refuse(of, refused).await,
         };
+        // An attempt of which the server has heard nothing did not begin, for it, and its number is given again.
+        match self.session.api().heartbeat(vec![named(of)]).await {
+            Ok(heard) if heard.stop.is_empty() => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error),
+        }
         let started_ms = self.session.now_ms();
         match self.note_begun(&accepted, started_ms).await {
             Ok(()) => {}

@@ -1,11 +1,12 @@
 //! What a task is told, what it says, and what it leaves.
 
-use std::io::{Read as _, Write as _};
+use std::fs;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::support::{Node, Trial};
+use crate::support::{Node, Trial, soon};
 
 #[test]
 fn a_task_finds_what_it_was_given() {
@@ -89,6 +90,48 @@ raise RuntimeError(value)
     ] {
         assert!(shown.out.contains(line), "{line}: {}", shown.out);
     }
+}
+
+#[test]
+fn secrets_are_in_no_argument_no_environment_and_on_no_disk() {
+    let node = Node::new();
+    let value = "a-value-to-look-for";
+    let program = "import holdfast, time\nassert holdfast.secret('hub', 'key')\ntime.sleep(60)";
+    let trial =
+        Trial::python("[secrets.hub]\npurpose = \"p\"\n", program).with("secrets", json!({ "hub": { "key": value } }));
+    let (child, lines) = node.start(&trial);
+    assert!(lines.lines().map(Result::unwrap).any(|line| line.contains("started")));
+    soon("the task is there", || {
+        node.processes().iter().any(|words| words.starts_with("python3"))
+    });
+    let mut looked = 0;
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        for file in ["cmdline", "environ"] {
+            // The tests' own memory is not looked at, and others' only as far as permitted.
+            let Ok(bytes) = fs::read(entry.path().join(file)) else {
+                continue;
+            };
+            looked += 1;
+            assert!(
+                !String::from_utf8_lossy(&bytes).contains(value),
+                "{file} of {:?}",
+                entry.path()
+            );
+        }
+    }
+    assert!(looked > 10);
+    let mut open = vec![node.folder().to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                open.push(entry.path());
+            } else if let Ok(bytes) = fs::read(entry.path()) {
+                assert!(!String::from_utf8_lossy(&bytes).contains(value), "{:?}", entry.path());
+            }
+        }
+    }
+    drop(child);
+    soon("all is gone", || node.processes().is_empty());
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Node {
     }
 
     /// Starts it with a trial, and lets it be.
-    pub(crate) fn start(&self, trial: &Trial) -> (Child, BufReader<ChildStdout>) {
+    pub(crate) fn start(&self, trial: &Trial) -> (Running, BufReader<ChildStdout>) {
         let mut trial = trial.0.clone();
         trial["state"] = json!(self.folder().join("state"));
         let mut command = self.command(&self.program);
@@ -91,7 +91,7 @@ impl Node {
             .write_all(trial.to_string().as_bytes())
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        (child, lines)
+        (Running(child), lines)
     }
 
     /// Carries a trial out to its end. Afterwards nothing is left, and the executor works as before.
@@ -119,7 +119,7 @@ impl Node {
             healthy |= line["healthy"] == true;
             assert!(line["error"].is_null(), "{line}");
         }
-        assert!(child.wait().unwrap().success(), "{shown:?}");
+        assert!(child.0.wait().unwrap().success(), "{shown:?}");
         assert_eq!(shown.end["clean"], true, "{shown:?}");
         assert!(healthy, "the next run works: {shown:?}");
         self.assert_nothing_left();
@@ -148,13 +148,28 @@ impl Node {
             let words = String::from_utf8_lossy(&words).replace('\0', " ");
             let theirs = match self.user {
                 Some(user) => path.metadata().is_ok_and(|metadata| metadata.uid() == user),
-                None => words.contains(&*self.folder().to_string_lossy()),
+                // What is inside has its folders from here.
+                None => {
+                    let folder = self.folder().to_string_lossy();
+                    let mounts = fs::read_to_string(path.join("mountinfo")).unwrap_or_default();
+                    words.contains(&*folder) || mounts.contains(&*folder)
+                }
             };
             if theirs && !words.contains("a-neighbour") {
                 found.push(words);
             }
         }
         found
+    }
+}
+
+/// A node at work. A test that fails does not leave it behind.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

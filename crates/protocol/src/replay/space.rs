@@ -236,6 +236,11 @@ impl Space {
         self.key(self.authority.epoch())
     }
 
+    /// The keys of all epochs that this person can read.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyField> {
+        self.keys.values()
+    }
+
     /// Entries at the end of the log that this person has no key for (written after a removal).
     #[must_use]
     pub fn unread_entries(&self) -> usize {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::findings::{DoctorReport, Findings, Level};
 use super::look::{self, Rights};
 use super::snapshot::Snapshot;
-use super::{DATABASE, Error, PACKS, Phase, RESTORING, Result, Step, Watch, blocking};
+use super::{DATABASE, Error, PACKS, Phase, RESTORE, RESTORING, Result, Step, Watch, blocking};
 use crate::folder;
 use crate::ports::{BlobId, Clock as _, SystemClock};
 use crate::sqlite::SCHEMA;
@@ -22,8 +22,6 @@ const BORN_MS: u64 = 1_767_225_600_000;
 /// Packs that are named in a sentence.
 const NAMED: usize = 3;
 
-const RESTORE: &str = "Keep this folder, and put the newest backup back into a new one with `holdfast restore`.";
-
 /// Looks at a data folder; a server may run on it.
 pub async fn doctor(data: &Path, watch: Watch<'_>) -> DoctorReport {
     let mut found = Findings::default();
@@ -38,6 +36,9 @@ pub async fn doctor(data: &Path, watch: Watch<'_>) -> DoctorReport {
         if let Some(mut rows) = found.database(data).await {
             if let Err(error) = found.packs(data, &mut rows, watch).await {
                 found.failed("packs", &error);
+            }
+            if let Err(error) = found.runs(&mut rows).await {
+                found.failed("runs", &error);
             }
             if let Err(error) = found.clock(&mut rows).await {
                 found.failed("clock", &error);
@@ -93,6 +94,20 @@ impl Findings {
                 Some(files.len() as u64),
             ),
             Err(error) => self.failed("ownership", &error),
+        }
+        match look::key_rights(data) {
+            None => {}
+            Some(Rights::Closed) => self.ok(
+                "tls-key",
+                "Only the server's own user may read the key of its certificate.",
+            ),
+            Some(_) => self.say(
+                "tls-key",
+                Level::Bad,
+                "Others on this computer may read the key of the server's certificate.",
+                "Stop the server, delete tls-key.pem, start it again, and give people the new fingerprint.",
+                None,
+            ),
         }
         if data.join(RESTORING).exists() {
             let message = "A restore into this folder was begun and not finished; no server starts on it.";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::copy::fault;
 use super::snapshot::PackRow;
-use super::{DATABASE, Error, LOCK, PACKS, Result};
+use super::{DATABASE, Error, LOCK, PACKS, Result, TLS_KEY};
 use crate::folder;
 use crate::ports::BlobId;
 use crate::rules::part_size;
@@ -35,10 +35,15 @@ pub(crate) fn rights(folder: &Path) -> Result<(Rights, u32)> {
     Ok((rights, mode))
 }
 
+/// Whether the key of a self-signed certificate is open to others; `None` where there is none.
+pub(super) fn key_rights(data: &Path) -> Option<Rights> {
+    rights(&data.join(TLS_KEY)).ok().map(|(rights, _)| rights)
+}
+
 /// Those of a server's own files that belong to somebody else than the folder does.
 pub(super) fn foreign(data: &Path) -> Result<Vec<PathBuf>> {
     let owner = fs::metadata(data).map_err(|error| Error::io(data, &error))?.uid();
-    let names = [DATABASE, "holdfast.db-wal", "holdfast.db-shm", LOCK, PACKS];
+    let names = [DATABASE, "holdfast.db-wal", "holdfast.db-shm", LOCK, PACKS, TLS_KEY];
     let files = names.map(|name| data.join(name));
     let foreign = |file: &PathBuf| fs::metadata(file).is_ok_and(|found| found.uid() != owner);
     Ok(files.into_iter().filter(foreign).collect())

@@ -35,7 +35,7 @@ pub(super) struct Counts {
 }
 
 /// An open database.
-pub(super) struct Snapshot(SqliteConnection);
+pub(super) struct Snapshot(pub(super) SqliteConnection);
 
 impl Snapshot {
     /// Opens a database to read it.
@@ -203,7 +203,8 @@ impl Snapshot {
         self.0.close().await.map_err(|error| broken(&error))
     }
 
-    async fn count(&mut self, statement: &'static str) -> Result<u64> {
+    /// A number that is never below 0.
+    pub(super) async fn count(&mut self, statement: &'static str) -> Result<u64> {
         u64::try_from(self.number(statement).await?).map_err(|_| nonsense())
     }
 
@@ -215,7 +216,7 @@ impl Snapshot {
     }
 }
 
-fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+pub(super) fn get<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
     row: &'r sqlx::sqlite::SqliteRow,
     column: usize,
 ) -> Result<T> {
@@ -227,7 +228,7 @@ fn nonsense() -> Error {
 }
 
 /// SQLite's messages name tables and constraints, never values.
-fn broken(error: &sqlx::Error) -> Error {
+pub(super) fn broken(error: &sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(|inner| inner.code());
     match code.as_deref() {
         Some("13") => Error::Full,

@@ -29,6 +29,12 @@ impl Origins {
         }
     }
 
+    /// The host of the configured one.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.configured.as_ref().map(|(host, _)| host.as_str())
+    }
+
     /// Whether this server answers to `origin` on a connection whose own end is `local`.
     #[must_use]
     pub fn accept(&self, origin: &str, local: SocketAddr) -> bool {

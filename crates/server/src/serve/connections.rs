@@ -10,9 +10,11 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -20,7 +22,12 @@ use crate::auth::Ends;
 use crate::limits;
 
 /// Serves connections until `stopping`, then until all are done. Dropping the future cuts them off.
-pub(super) async fn accept(listener: TcpListener, router: Router, stopping: CancellationToken) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stopping: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let mut serving = JoinSet::new();
     loop {
@@ -32,9 +39,12 @@ pub(super) async fn accept(listener: TcpListener, router: Router, stopping: Canc
         let Some((stream, ends, permit)) = accepted else {
             continue;
         };
-        let (router, stopping) = (router.clone(), stopping.clone());
+        let (tls, router, stopping) = (tls.clone(), router.clone(), stopping.clone());
         serving.spawn(async move {
-            serve(stream, ends, router, stopping).await;
+            match tls {
+                None => serve(stream, ends, router, stopping).await,
+                Some(tls) => shake_hands(&tls, stream, ends, router, stopping).await,
+            }
             drop(permit);
         });
     }
@@ -64,7 +74,22 @@ async fn next(
     }
 }
 
-async fn serve(stream: TcpStream, ends: Ends, router: Router, stopping: CancellationToken) {
+/// A handshake takes two round trips: whoever is silent in the middle of one takes nobody else's place for long.
+async fn shake_hands(tls: &TlsAcceptor, stream: TcpStream, ends: Ends, router: Router, stopping: CancellationToken) {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(limits::HANDSHAKE, tls.accept(stream)) => shaken,
+        () = stopping.cancelled() => return,
+    };
+    // What does not speak TLS, or does not trust us, is gone: that is its business.
+    if let Ok(Ok(stream)) = shaken {
+        serve(stream, ends, router, stopping).await;
+    }
+}
+
+async fn serve<S>(stream: S, ends: Ends, router: Router, stopping: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = router
         .layer(Extension(ConnectInfo(ends)))
         .map_request(|request: Request<hyper::body::Incoming>| request.map(axum::body::Body::new));

@@ -85,10 +85,12 @@ pub(super) async fn apply(tx: &mut Transaction<'static, Sql>, entry: &NewEntry) 
             .await
             .map_err(broken)?
         }
-        // A node that works on it is told so, and waited for: what it says of the run may come still.
+        // A node that works on it is told so, and waited for: what it says of the run may come still. One that was lost is
+        // gone on with by nobody.
         Some(WorkChange::WithdrawRun(run)) => sqlx::query(
             "UPDATE runs SET due_ms = iif(state = 'running', ?4, NULL), state = 'withdrawn', ended_ms = ?3
-             WHERE space = ?1 AND run = ?2 AND state IN ('queued', 'running') RETURNING space, run, node, state",
+             WHERE space = ?1 AND run = ?2 AND state IN ('queued', 'running', 'lost', 'expired')
+             RETURNING space, run, node, state",
         )
         .bind(entry.space.as_bytes())
         .bind(run.as_bytes())

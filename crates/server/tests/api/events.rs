@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use holdfast_protocol::entry::Role;
-use holdfast_protocol::wire::SpaceEvent;
+use holdfast_protocol::wire::{RunEvent, SpaceEvent};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::people::Person;
 use crate::server::{Client, Server};
 use crate::space::Space;
 
-struct Stream(Response, String);
+pub struct Stream(Response, String);
 
 impl Stream {
-    async fn open(client: &Client) -> Self {
+    pub async fn open(client: &Client) -> Self {
         let response = client.request(Method::GET, "/v1/events").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -23,7 +23,7 @@ impl Stream {
     }
 
     /// The next block, `None` at the end.
-    async fn block(&mut self) -> Option<String> {
+    pub async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.1.split_once("\n\n") {
                 let block = block.to_owned();
@@ -37,13 +37,20 @@ impl Stream {
         }
     }
 
-    async fn event(&mut self) -> Option<SpaceEvent> {
+    pub async fn event(&mut self) -> Option<SpaceEvent> {
         let block = self.block().await?;
         let mut lines = block.lines();
         assert_eq!(lines.next(), Some("event: space"));
         let event = serde_json::from_str(lines.next().unwrap().strip_prefix("data: ").unwrap()).unwrap();
         assert_eq!(lines.next(), None);
         Some(event)
+    }
+
+    /// The next hint about a run.
+    pub async fn run(&mut self) -> RunEvent {
+        let block = self.block().await.unwrap();
+        let data = block.strip_prefix("event: run\ndata: ").unwrap();
+        serde_json::from_str(data).unwrap()
     }
 }
 

@@ -134,10 +134,10 @@ async fn server_process() {
 }
 
 /// A server in a process of its own.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
-    async fn start(folder: &Path) -> (Self, String) {
+    pub async fn start(folder: &Path) -> (Self, String) {
         let says = folder.join("address");
         let _ = std::fs::remove_file(&says);
         let child = Command::new(std::env::current_exe().unwrap())
@@ -158,7 +158,7 @@ impl Process {
     }
 
     /// SIGKILL.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }

@@ -44,6 +44,7 @@ pub fn config(data: &Path) -> Config {
         origin: None,
         open_signup: true,
         metrics: None,
+        tls: None,
     }
 }
 

@@ -144,6 +144,16 @@ impl Space {
         self.next(author, op, None)
     }
 
+    /// This epoch's key.
+    pub fn key(&self) -> &KeyField {
+        &self.key
+    }
+
+    /// This epoch's key for somebody.
+    pub fn wrap_for(&self, author: &Person, whom: &Person) -> Wrap {
+        wrap(self.id, self.epoch, &self.key, author, whom)
+    }
+
     pub fn rewrap(&self, author: &Person) -> Entry {
         let wrap = self
             .encrypted

@@ -1,6 +1,7 @@
 """Softmax regression in plain Python: which species is it, from four measures."""
 
 import csv
+import hashlib
 import json
 import math
 
@@ -43,5 +44,7 @@ for epoch in range(epochs):
 
 holdfast.metric("accuracy", right(held_back))
 model = {"species": species, "rate": rate, "accuracy": right(held_back), "weights": weights}
-(holdfast.output("model") / "model.json").write_text(json.dumps(model, sort_keys=True))
+text = json.dumps(model, sort_keys=True)
+(holdfast.output("model") / "model.json").write_text(text)
+print("sha256", hashlib.sha256(text.encode()).hexdigest())
 print(f"rate {rate}: {right(held_back):.3f} of those held back are right")

@@ -13,6 +13,13 @@ export const door = {
   addressHint: "For example https://files.example.org",
   reached: (version: string) => `It answers. Holdfast ${version}.`,
   check: "Test the address",
+  unknownServer: (server: string) => `Is this really ${server}?`,
+  unknownServerText:
+    "Its certificate is one that nobody vouches for, as is usual for a server of one's own. Nothing was sent to it. Ask whoever runs it, on the phone or in person, to read out its code:",
+  serverCode: "The server's code",
+  serverCodeSame: "The code is the same",
+  serverCodeSameHint: "From then on only this server is believed to be it.",
+  otherServerDo: "It has a new one: sign in again",
   invitation: "Your invitation",
   invitationHint: "Paste the whole line.",
   invitationFor: (server: string) => `For the server ${server}`,

@@ -5,6 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use holdfast_task::Image;
 
 use super::super::{Secret, Workspace, Workspaces};
+use std::collections::BTreeMap;
+
+use super::super::ended::{How, Limit};
+use super::words::{Folders, words};
 use super::*;
 
 const IMAGE: &str = "docker.io/library/python@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
