@@ -43,7 +43,7 @@ pub(crate) enum RunVerb {
     Start(RunStart),
     /// List a project's runs
     #[command(
-        after_help = "Examples:\n  holdfast run list \"Brain scans\"\n  holdfast run list \"Brain scans\" --json | jq -r '.[] | select(.end == \"failed\") | .id'"
+        after_help = "Examples:\n  holdfast run list \"Brain scans\"\n  holdfast run list \"Brain scans\" --json | jq -r '.[] | select(.state == \"failed\") | .id'"
     )]
     List {
         /// Name or id

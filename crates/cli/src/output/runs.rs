@@ -119,7 +119,7 @@ pub(crate) fn runs(views: Vec<RunView>) -> String {
             let step = view.step.as_deref().unwrap_or_default();
             format!("{} {step}", short(id))
         });
-        let word = state(outcome(&view)).to_owned();
+        let word = state(&view.state).to_owned();
         table.row([
             short(&view.id).to_owned(),
             format!("{}@{}", view.task, view.task_version),
@@ -135,7 +135,7 @@ pub(crate) fn runs(views: Vec<RunView>) -> String {
 
 pub(crate) fn run(view: RunDetail) -> String {
     let run = view.run;
-    let word = state(outcome(&run)).to_owned();
+    let word = state(&run.state).to_owned();
     let values = |pairs: Vec<String>| pairs.join(", ");
     let mut text = facts(&[
         ("run", run.id),
@@ -196,7 +196,7 @@ pub(crate) fn run(view: RunDetail) -> String {
 
 /// The end of a run that was followed.
 pub(crate) fn run_ended(view: &RunDetail) -> String {
-    let mut text = format!("The run {}", sentence_of(outcome(&view.run)));
+    let mut text = format!("The run {}", sentence_of(&view.run.state));
     if !view.run.sentence.is_empty() {
         text.push_str(&format!(": {}", clean(view.run.sentence.trim_end_matches('.'))));
     }
@@ -297,11 +297,6 @@ pub(crate) fn workflow_news(before: Option<&WorkflowView>, now: &WorkflowView) -
             )
         })
         .collect()
-}
-
-/// How a run ended, else where it stands.
-pub(crate) fn outcome(view: &RunView) -> &str {
-    view.end.as_deref().unwrap_or(&view.state)
 }
 
 /// The beginning of an id: enough to name it.

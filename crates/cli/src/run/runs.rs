@@ -121,7 +121,7 @@ async fn follow_run(door: &Door, common: &Common, run: String, attempt: Option<u
             (from, which) = (0, Some(detail.run.attempt));
             continue;
         }
-        let end = output::outcome(&detail.run);
+        let end = detail.run.state.as_str();
         end.clone_into(&mut more.state);
         message(&output::run_ended(&detail));
         if detail.run.over && end != "succeeded" {

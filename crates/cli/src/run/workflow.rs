@@ -26,7 +26,7 @@ pub(super) async fn run(common: &Common, verb: WorkflowVerb) -> Answer {
             Job::new(Command::WorkflowShow { workflow, source }, tell(output::workflow))
         }
         WorkflowVerb::Stop { workflow } => {
-            let text = "Its runs are stopped. Go on with it: holdfast workflow run FILE --resume WORKFLOW".into();
+            let text = "None of its runs goes on. To try again: holdfast workflow run FILE --resume WORKFLOW".into();
             Job::new(Command::WorkflowStop { workflow }, say(text))
         }
     };

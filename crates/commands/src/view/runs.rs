@@ -121,10 +121,9 @@ views! {
         task_version: usize,
         /// The node's name.
         node: String,
-        /// `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
+        /// How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
+        /// `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
         state: String,
-        /// How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
-        end: Option<String>,
         /// Whether nothing more will come of it.
         over: bool,
         /// Who ordered it.
@@ -200,7 +199,7 @@ views! {
     RunLogView {
         /// The run.
         run: String,
-        /// How it ended, else where it stands, as in [`RunView`].
+        /// As in [`RunView`].
         state: String,
         /// Which attempt.
         attempt: u32,
@@ -253,7 +252,7 @@ views! {
     WorkflowStepView {
         /// `train`, or `train#3` in a grid.
         step: String,
-        /// `waiting`; how the run ended; else where it stands.
+        /// `waiting`, or the state of the run.
         state: String,
         /// The run that counts.
         run: Option<String>,

@@ -319,7 +319,11 @@ fn known<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
 
 /// All that is wrong, in one error: what in the sentence, what to do in the next step.
 pub(crate) fn faults(what: &str, all: &[Fault]) -> Error {
-    let said: Vec<String> = all.iter().map(ToString::to_string).collect();
+    // What an error of its own says ends with a full stop already.
+    let said: Vec<String> = all
+        .iter()
+        .map(|fault| fault.to_string().trim_end_matches('.').to_owned())
+        .collect();
     let next: Vec<&str> = all.iter().map(|fault| fault.next.as_str()).collect();
     Error::Invalid(format!("{what}: {}.", said.join("; "))).advise(next.join(" "))
 }

@@ -19,35 +19,29 @@ const POINTS: usize = 10_000;
 /// Names that are kept. A task may make up as many as it likes.
 const NAMES: usize = 200;
 
-/// Where a run stands, as one word.
-fn state_word(status: &RunStatus) -> &'static str {
+/// How a run ended, else where it stands: one word.
+pub(crate) fn word(status: &RunStatus) -> &'static str {
+    if let Some(adopted) = status.adopted() {
+        return match adopted.result.end {
+            End::Succeeded => "succeeded",
+            End::Failed => "failed",
+            End::Stopped => "stopped",
+            End::OverLimit => "over-limit",
+            End::BrokenOff => "broken-off",
+        };
+    }
     match status.state() {
         RunState::Ordered => "ordered",
         RunState::Queued => "queued",
         RunState::Running => "running",
         RunState::Ended => "ended",
+        // Taken over, but this member can't read how it ended.
         RunState::Done => "done",
         RunState::Refused => "refused",
         RunState::Lost => "lost",
         RunState::Withdrawn => "withdrawn",
         RunState::Expired => "expired",
     }
-}
-
-/// How it ended, where its result was taken over and this member can read it.
-fn end_word(status: &RunStatus) -> Option<&'static str> {
-    status.adopted().map(|adopted| match adopted.result.end {
-        End::Succeeded => "succeeded",
-        End::Failed => "failed",
-        End::Stopped => "stopped",
-        End::OverLimit => "over-limit",
-        End::BrokenOff => "broken-off",
-    })
-}
-
-/// How it ended, else where it stands.
-pub(crate) fn word(status: &RunStatus) -> &'static str {
-    end_word(status).unwrap_or_else(|| state_word(status))
 }
 
 pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatus) -> Result<RunView> {
@@ -63,8 +57,7 @@ pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatu
         task: spec.map(|spec| item_name(space, spec.task.item)).unwrap_or_default(),
         task_version: spec.map_or(0, |spec| number(space, spec.task.item, spec.task.version)),
         node: handle_of(session, ordered.node).await?,
-        state: state_word(status).to_owned(),
-        end: end_word(status).map(ToOwned::to_owned),
+        state: word(status).to_owned(),
         over: status.is_over(),
         ordered_by: handle_of(session, ordered.author).await?,
         ordered_ms: ordered.time_ms,
