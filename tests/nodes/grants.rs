@@ -35,8 +35,8 @@ fn lab() -> Stage {
 }
 
 fn project(ana: &Person) -> SpaceId {
-    let shown = ana.run(&["project", "show", "Lab"]).ok();
-    shown["id"].as_str().expect("an id").parse().expect("an id")
+    let listed = ana.run(&["project", "list"]).ok();
+    listed[0]["id"].as_str().expect("an id").parse().expect("an id")
 }
 
 /// The keys of somebody, on a device that knows nothing yet but the account.
@@ -173,7 +173,7 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
     let shown = stage.over(&id);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"done".into(), &0.into()),
+        (&"succeeded".into(), &0.into()),
         "{shown:#}"
     );
     assert!(stage.log(&id).contains('3'));
@@ -220,7 +220,7 @@ async fn one_run_gives_a_node_that_run_and_nothing_else() {
     let shown = stage.over(&id);
     assert_eq!(
         (&shown["state"], &shown["exit_code"]),
-        (&"done".into(), &0.into()),
+        (&"succeeded".into(), &0.into()),
         "{shown:#}"
     );
 

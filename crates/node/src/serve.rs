@@ -31,8 +31,11 @@ use crate::exec::{Executor, Workspaces};
 
 /// How long the server is asked to wait for a run.
 const WAIT_MS: u64 = 20_000;
-/// How often the node says what it works on: a lease is good for 30 seconds.
-const HEARTBEAT: Duration = Duration::from_secs(8);
+/// How often the node says what it works on, and hears what to stop: a lease is good for 30 seconds, a person who waits for a
+/// stop is not.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The same while there is nothing to say.
+const IDLE_HEARTBEAT: Duration = Duration::from_secs(8);
 /// First pause after the server did not answer; doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -191,12 +194,17 @@ impl Node {
 
     /// Says what is worked on, and ends what the server says is not this node's any more.
     async fn beat(self: Arc<Self>, stop: CancellationToken) {
+        let mut quiet = Duration::ZERO;
         loop {
             tokio::select! {
-                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = tokio::time::sleep(HEARTBEAT) => quiet += HEARTBEAT,
                 () = stop.cancelled() => return,
             }
-            let runs = self.working().keys().map(|of| named(*of)).collect();
+            let runs: Vec<RunAttempt> = self.working().keys().map(|of| named(*of)).collect();
+            if runs.is_empty() && quiet < IDLE_HEARTBEAT {
+                continue;
+            }
+            quiet = Duration::ZERO;
             let Ok(heard) = self.session.api().heartbeat(runs).await else {
                 continue;
             };
