@@ -143,7 +143,11 @@ async fn earlier_attempts_stay_readable() {
     work.put_box(run, 1, 0, b"first").await;
     work.result(run, 1, true, b"broken").await;
     assert!(work.boxes(run, 1, 0, 0).await.ended);
-    assert_eq!(work.put_box(run, 1, 1, b"late").await.0, CONFLICT, "it said that it was over");
+    assert_eq!(
+        work.put_box(run, 1, 1, b"late").await.0,
+        CONFLICT,
+        "it said that it was over"
+    );
     work.must_lease(run, 2).await;
     work.put_box(run, 2, 0, b"second").await;
     assert_eq!(work.boxes(run, 1, 0, 0).await.boxes[0].0, b"first");
