@@ -62,7 +62,7 @@ impl Stage {
 
     /// Waits until a run is over, and shows it.
     pub(crate) fn over(&self, run: &str) -> Value {
-        self.until(run, |shown| is_over(shown))
+        self.until(run, is_over)
     }
 
     /// Waits until a run is as it should be, and shows it.

@@ -236,6 +236,7 @@ impl Node {
 }
 
 impl Drop for Node {
+    #[allow(clippy::print_stderr, reason = "what a node said is wanted when its test failed")]
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();

@@ -2126,13 +2126,10 @@ task_version: number,
  */
 node: string, 
 /**
- * `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
+ * How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
+ * `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
  */
 state: string, 
-/**
- * How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
- */
-end: string | null, 
 /**
  * Whether nothing more will come of it.
  */
@@ -2256,7 +2253,7 @@ export type RunLogView = {
  */
 run: string, 
 /**
- * How it ended, else where it stands, as in [`RunView`].
+ * As in [`RunView`].
  */
 state: string, 
 /**
@@ -2350,7 +2347,7 @@ export type WorkflowStepView = {
  */
 step: string, 
 /**
- * `waiting`; how the run ended; else where it stands.
+ * `waiting`, or the state of the run.
  */
 state: string, 
 /**
@@ -2468,13 +2465,10 @@ task_version: number,
  */
 node: string, 
 /**
- * `ordered`, `queued`, `running`, `ended` (not yet taken over), `done` (taken over), `refused`, `lost`, `withdrawn` or `expired`.
+ * How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
+ * `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
  */
 state: string, 
-/**
- * How it ended, once it is done: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`.
- */
-end: string | null, 
 /**
  * Whether nothing more will come of it.
  */
