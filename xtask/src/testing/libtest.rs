@@ -8,11 +8,21 @@ pub(crate) struct Reader {
     /// The crate whose tests run now.
     group: String,
     cases: Vec<Case>,
+    /// Whether the lines are those of the list of failures at the end of a crate.
+    listing: bool,
 }
 
 impl Reader {
     pub(crate) fn line(&mut self, line: &str) {
+        let indented = line.starts_with("    ");
         let line = line.trim();
+        match line {
+            "failures:" => self.listing = true,
+            // What a test's programs print may stand between its name and its outcome: this list has it all the same.
+            name if self.listing && indented && !name.contains(' ') => self.failed(name),
+            "" => {}
+            _ => self.listing = false,
+        }
         if let Some(rest) = line.strip_prefix("Running ") {
             // Running unittests src/lib.rs (target/debug/deps/holdfast_crypto-0123456789abcdef)
             if let Some((_, file)) = rest.rsplit_once('(') {
@@ -35,6 +45,20 @@ impl Reader {
                 seconds: None,
                 note,
             });
+        }
+    }
+
+    fn failed(&mut self, name: &str) {
+        let known = |case: &&mut Case| case.group == self.group && case.name == name;
+        match self.cases.iter_mut().find(known) {
+            Some(case) => case.outcome = Outcome::Failed,
+            None => self.cases.push(Case {
+                group: self.group.clone(),
+                name: name.to_owned(),
+                outcome: Outcome::Failed,
+                seconds: None,
+                note: None,
+            }),
         }
     }
 
@@ -67,6 +91,18 @@ running 3 tests
 test rsa::derives ... ok
 test boxes::opens - should panic ... FAILED
 test slow ... ignored, only by hand
+test chatty ... a program said something
+FAILED
+
+failures:
+
+---- boxes::opens stdout ----
+said so
+
+failures:
+    boxes::opens
+    chatty
+
 test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
      Running main_job.rs (target/debug/deps/main_job-0f6a2c51ae28cf8f)
 test share ... ok
@@ -87,6 +123,7 @@ test crates/crypto/src/lib.rs - (line 12) ... ok"
                 ("holdfast-crypto", "rsa::derives", Outcome::Passed),
                 ("holdfast-crypto", "boxes::opens", Outcome::Failed),
                 ("holdfast-crypto", "slow", Outcome::Skipped),
+                ("holdfast-crypto", "chatty", Outcome::Failed),
                 ("main_job", "share", Outcome::Passed),
                 (
                     "holdfast-crypto",
