@@ -8,6 +8,7 @@ mod journeys {
     mod keychain;
     mod looking;
     mod moving;
+    mod nodes;
     mod preferences;
     mod prepared;
     mod secret_care;

@@ -138,7 +138,7 @@ async fn a_transfer_is_paused_cancelled_and_tried_again() {
     let third = folder(root, "Third");
     large(&third, "third.nii", 4);
     upload(&window, &third).await;
-    window.sees("The server can't be reached").await;
+    window.sees("The server doesn't answer.").await;
     window.screen("5-failed").await;
     window.click("Make the list of transfers small").await;
     window.sees("1 failed").await;

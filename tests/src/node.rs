@@ -44,9 +44,18 @@ impl Node {
     /// When that does not work.
     #[must_use]
     pub fn enrol_unchecked(operator: &Person, server: &str, name: &str) -> Self {
-        let mut node = Self::nobody(name);
         let invited = operator.run(&["node", "invite"]).ok();
         let token = invited["token"].as_str().expect("a token");
+        Self::enrol_with(operator, server, name, token)
+    }
+
+    /// The same with a token that was drawn already.
+    ///
+    /// # Panics
+    /// When that does not work.
+    #[must_use]
+    pub fn enrol_with(operator: &Person, server: &str, name: &str, token: &str) -> Self {
+        let mut node = Self::nobody(name);
         let words = operator.run(&["words"]).ok()["words"]
             .as_str()
             .expect("words")

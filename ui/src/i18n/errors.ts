@@ -16,7 +16,7 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   ambiguous: { message: "More than one thing has this name.", next: "Rename one of them." },
   "already-exists": { next: "Choose another name." },
   invalid: { next: "Change it and try again." },
-  unreachable: { next: "Check the network. Nothing was lost; it can be done again." },
+  unreachable: { message: "The server doesn't answer.", next: "Check the network. Nothing was lost; it can be done again." },
   "server-certificate-changed": {
     message: "Somebody else may be answering for your server: its certificate is not the one that was confirmed here.",
     next: "Nothing was sent. Ask whoever runs the server, not by way of it, whether it has a new one. Only then lock Holdfast, sign in again and compare the new code.",

@@ -2,13 +2,15 @@
 import { common } from "./en/common";
 import { door } from "./en/door";
 import { items } from "./en/items";
+import { nodes } from "./en/nodes";
 import { people } from "./en/people";
 import { projects } from "./en/projects";
+import { runs } from "./en/runs";
 import { secrets } from "./en/secrets";
 import { settings } from "./en/settings";
 import { transfers } from "./en/transfers";
 
-export const w = { common, door, items, people, projects, secrets, settings, transfers };
+export const w = { common, door, items, nodes, people, projects, runs, secrets, settings, transfers };
 
 const rules = new Intl.PluralRules("en");
 

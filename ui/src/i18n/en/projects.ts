@@ -21,11 +21,6 @@ export const projects = {
   nodes: "Nodes",
   activity: "Activity",
   settings: "Settings",
-  noNodes: "No nodes yet",
-  noNodesText:
-    "A node is a computer that does the work. While it works it must be able to read the data, so it gets one run's data and nothing else. Adding nodes comes with a later version.",
-  noRuns: "No runs yet",
-  noRunsText: "A run is a task at work on your data, on a node you trust. Starting runs comes with a later version.",
 
   // Members
   add: "Add people",
