@@ -15,7 +15,7 @@ pub mod window;
 
 pub use dice::Dice;
 pub use kit::kit_words;
-pub use node::Node;
+pub use node::{Node, walls};
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
 pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};

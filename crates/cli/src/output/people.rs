@@ -87,12 +87,12 @@ pub(crate) fn account(view: AccountView) -> String {
 pub(crate) fn own_node(view: OwnNodeView) -> String {
     let said = view.said;
     let state = match (view.running, said.connected) {
-        (false, _) => "not working: holdfast node start",
+        (false, _) => "not working: holdfast node start --secret-file FILE",
         (true, true) => "working",
         (true, false) => "working; waiting for the server",
     };
     let operators = match said.operators.is_empty() {
-        true => "nobody yet: holdfast node trust HANDLE --words \"...\"".to_owned(),
+        true => "nobody yet: holdfast node trust HANDLE --words \"…\" --secret-file FILE".to_owned(),
         false => said.operators.join(", "),
     };
     facts(&[

@@ -82,9 +82,17 @@ pub(super) async fn enrol(common: &Common, args: NodeEnrol) -> Answer {
     }
     let session = made?;
     if let (Some(handle), Some(words)) = (&args.operator, &args.operator_words) {
-        session.take_operator(handle, words).await?;
+        // The node is there by now: who reads of a wrong word must read that, too, and the node's own words.
+        session.take_operator(handle, words).await.map_err(|error| {
+            let next = format!(
+                "The node itself is enrolled, and follows nobody yet. Ask for the words again, then: holdfast node trust {handle} --words \"…\" --secret-file {}",
+                args.secret_file.display()
+            );
+            error.advise(next)
+        })?;
     }
     let said = said_of(&session).await?;
+    keep(&place.profile.data().join(STATUS), &said);
     let view = view_of(&session.account(), false, said).await?;
     Ok((done(&view)?, tell(output::own_node)))
 }
@@ -95,6 +103,7 @@ pub(super) async fn trust(common: &Common, args: NodeTrust) -> Answer {
     let session = open(&place, &args.secret_file).await?;
     session.take_operator(&args.handle, &args.words).await?;
     let said = said_of(&session).await?;
+    keep(&place.profile.data().join(STATUS), &said);
     let view = view_of(&session.account(), false, said).await?;
     Ok((done(&view)?, tell(output::own_node)))
 }
@@ -179,7 +188,14 @@ async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
     });
     let ended = node.run(stop).await;
     drop(lock);
-    Ok(ended?)
+    ended.map_err(|error| match error {
+        Error::KeysChanged(_) => Failure::new(
+            "not-allowed",
+            "The server no longer takes this node: whoever enrolled it has ended it.",
+            "There is nothing more to do here; remove its profile and its secret. To use this computer again, enrol it anew.",
+        ),
+        other => other.into(),
+    })
 }
 
 async fn open(place: &Place, secret: &Path) -> Result<Session> {

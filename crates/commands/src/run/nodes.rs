@@ -75,8 +75,13 @@ async fn invite(session: &Session) -> Result<Outcome> {
     let token = session.invite_node().await?;
     let account = session.account();
     let words = security_words(&session.keyring().current().bundle().fingerprint.0).join(" ");
+    // What this device confirmed once, the other computer need not confirm again, and must not take from the server itself.
+    let pinned = account
+        .server_key
+        .map(|key| format!(" --server-fingerprint {key}"))
+        .unwrap_or_default();
     let command = format!(
-        "holdfast node enrol --server {} --token {} --operator {} --operator-words \"{words}\" --name NAME --secret-file FILE --generate",
+        "holdfast node enrol --server {}{pinned} --token {} --operator {} --operator-words \"{words}\" --name NAME --secret-file FILE --generate",
         account.server, token.token, account.handle
     );
     done(&NodeInviteView {

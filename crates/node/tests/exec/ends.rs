@@ -10,6 +10,9 @@ use crate::support::{Node, Trial, soon};
 
 #[test]
 fn a_task_that_ends_by_itself() {
+    if !crate::support::walls() {
+        return;
+    }
     let node = Node::new();
     for (program, how) in [
         ("exit 0", "Exited(0)"),
@@ -23,6 +26,9 @@ fn a_task_that_ends_by_itself() {
 
 #[test]
 fn a_runtime_that_is_not_there() {
+    if !crate::support::walls() {
+        return;
+    }
     let shown = Node::new().run(&Trial::of("r", "", ""));
     if shown.how() != "Exited(0)" {
         assert!(
@@ -34,6 +40,9 @@ fn a_runtime_that_is_not_there() {
 
 #[test]
 fn a_task_that_hangs() {
+    if !crate::support::walls() {
+        return;
+    }
     let stubborn = "trap '' TERM INT HUP\nwhile :; do sleep 1; done";
     let started = Instant::now();
     let shown = Node::new().run(&Trial::shell("[limits]\ntime = \"2 s\"", stubborn));
@@ -43,6 +52,9 @@ fn a_task_that_hangs() {
 
 #[test]
 fn a_fork_bomb() {
+    if !crate::support::walls() {
+        return;
+    }
     let manifest = "[limits]\nprocesses = 60\ntime = \"5 s\"";
     let shown = Node::new().run(&Trial::shell(manifest, "while :; do sleep 60 & done"));
     assert_eq!(shown.how(), "OverLimit(Processes)", "{shown:?}");
@@ -58,6 +70,9 @@ fn a_fork_bomb() {
 
 #[test]
 fn threads_count_as_well() {
+    if !crate::support::walls() {
+        return;
+    }
     let program =
         "import threading, time\nfor _ in range(200): threading.Thread(target=time.sleep, args=(60,)).start()";
     let shown = Node::new().run(&Trial::python("[limits]\nprocesses = 60\ntime = \"20 s\"", program));
@@ -66,6 +81,9 @@ fn threads_count_as_well() {
 
 #[test]
 fn a_task_that_fills_the_disk() {
+    if !crate::support::walls() {
+        return;
+    }
     let manifest = "[limits]\ndisk = \"20 MiB\"\ntime = \"30 s\"";
     for place in ["/out", "/tmp"] {
         let program = format!("cat /dev/zero > {place}/much");
@@ -91,6 +109,9 @@ fn a_task_that_fills_the_disk() {
 
 #[test]
 fn a_task_that_makes_files_without_end() {
+    if !crate::support::walls() {
+        return;
+    }
     let program = "import os\nn = 0\nwhile True:\n  os.mknod('/tmp/%d' % n)\n  n += 1";
     let shown = Node::new().run(&Trial::python("[limits]\ntime = \"60 s\"", program));
     assert_eq!(shown.how(), "OverLimit(Disk)", "{shown:?}");
@@ -98,6 +119,9 @@ fn a_task_that_makes_files_without_end() {
 
 #[test]
 fn a_task_that_eats_memory() {
+    if !crate::support::walls() {
+        return;
+    }
     let manifest = "[limits]\nmemory = \"200 MiB\"\ntime = \"30 s\"";
     let one = "a = []\nwhile True: a.append(b'x' * (1 << 20))";
     let many = "import os, time\nfor _ in range(8): os.fork()\na = b'x' * (4 << 20)\ntime.sleep(60)";
@@ -121,6 +145,9 @@ fn a_task_that_eats_memory() {
 
 #[test]
 fn a_task_that_may_use_what_it_was_given() {
+    if !crate::support::walls() {
+        return;
+    }
     let manifest = "[limits]\nmemory = \"400 MiB\"\nprocesses = 30";
     // Pages that many processes share count once.
     let program = "import os, time\na = b'x' * (100 << 20)\nkids = []\nfor _ in range(10):\n  pid = os.fork()\n  if pid == 0:\n    time.sleep(1)\n    os._exit(0)\n  kids.append(pid)\nfor kid in kids: os.waitpid(kid, 0)";
@@ -134,6 +161,9 @@ fn a_task_that_may_use_what_it_was_given() {
 
 #[test]
 fn processes_that_are_left_behind_end_with_the_task() {
+    if !crate::support::walls() {
+        return;
+    }
     let daemon = r#"
 import os, sys, time
 if os.fork() == 0:
@@ -158,6 +188,9 @@ print(os.path.exists("/tmp/beat"))
 
 #[test]
 fn stopped_in_the_middle() {
+    if !crate::support::walls() {
+        return;
+    }
     let node = Node::new();
     let kind = "import signal, sys, time\ndef end(*_):\n  open('/out/checkpoint', 'w').write('half')\n  sys.exit(0)\nsignal.signal(signal.SIGTERM, end)\nprint('on', flush=True)\ntime.sleep(60)";
     let started = Instant::now();
@@ -176,6 +209,9 @@ fn stopped_in_the_middle() {
 
 #[test]
 fn a_node_that_is_killed_leaves_nothing_that_goes_on() {
+    if !crate::support::walls() {
+        return;
+    }
     let node = Node::new();
     let trial = Trial::shell("", "trap '' TERM HUP\nsleep 1000 &\nwhile :; do sleep 1; done");
     let (mut child, lines) = node.start(&trial.with("inputs", json!({ "raw": "private" })));

@@ -143,12 +143,8 @@ async fn broken_off_attempts_are_made_again() {
     let mut work = Work::begin().await;
     let run = work.order().await;
     work.must_lease(run, 1).await;
-    let path = work.space.run_path(run, "/attempts/1/result");
-    let odd = work
-        .worker
-        .request(Method::PUT, &path)
-        .header("Holdfast-Again", "yes")
-        .body("x");
+    let path = work.space.run_path(run, "/attempts/1/result?again=yes");
+    let odd = work.worker.request(Method::PUT, &path).body("x");
     assert_eq!(work.worker.send(odd).await.0, REFUSED);
     assert_eq!(work.result(run, 1, true, b"broken").await, DONE);
     assert_eq!(work.result(run, 1, true, b"broken").await, DONE, "the very same");

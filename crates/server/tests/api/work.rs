@@ -211,11 +211,9 @@ impl Work {
     }
 
     pub async fn result(&self, run: RunId, attempt: u32, again: bool, sealed: &[u8]) -> StatusCode {
-        let path = self.space.run_path(run, &format!("/attempts/{attempt}/result"));
-        let mut request = self.worker.request(Method::PUT, &path).body(sealed.to_vec());
-        if again {
-            request = request.header("Holdfast-Again", "1");
-        }
+        let query = if again { "?again=true" } else { "" };
+        let path = self.space.run_path(run, &format!("/attempts/{attempt}/result{query}"));
+        let request = self.worker.request(Method::PUT, &path).body(sealed.to_vec());
         self.worker.send(request).await.0
     }
 
