@@ -4,7 +4,8 @@
 //! secret that was revealed, is copied by the library that hands it over, with `malloc`, and freed as it is. glibc can be told to
 //! overwrite what is freed (`glibc.malloc.perturb`), and only at a program's start: so the program starts itself anew, once, in
 //! its own place. Small pieces that a thread keeps for its next call (the tcache) are passed over by that and are switched off.
-//! The web processes inherit it.
+//! The web processes must not inherit it: what draws there (Mesa) reads memory that it has freed, and dies of what is in it then. A
+//! page that saw a secret ends with its process anyway.
 
 use std::process::Command;
 
@@ -17,7 +18,11 @@ const AGAIN: &str = "HOLDFAST_HEAP_WIPED";
 /// Starts this program anew with a C library that wipes, unless that has been done. Call it before anything else: it returns where
 /// there is nothing to do, or an error where the program could not be started.
 pub(crate) fn start_wiping() -> std::io::Result<()> {
-    if !cfg!(all(target_os = "linux", target_env = "gnu")) || std::env::var_os(AGAIN).is_some() {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        return Ok(());
+    }
+    if std::env::var_os(AGAIN).is_some() {
+        forget();
         return Ok(());
     }
     let mut args = std::env::args_os();
@@ -29,6 +34,15 @@ pub(crate) fn start_wiping() -> std::io::Result<()> {
         .env(VARIABLE, tunables(std::env::var(VARIABLE).ok()));
     replace(again, name)
 }
+
+/// The loader has read it.
+#[cfg(target_os = "linux")]
+fn forget() {
+    gio::glib::unsetenv(VARIABLE);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget() {}
 
 /// What somebody set stays set; of two values for one thing the last one counts.
 fn tunables(set: Option<String>) -> String {

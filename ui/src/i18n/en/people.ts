@@ -11,7 +11,6 @@ export const people = {
     reader: "Can open everything, and change nothing.",
   },
 
-  one: "Person",
   find: "Find a person",
   you: "You",
   none: "Nobody yet",

@@ -27,6 +27,8 @@ export const projects = {
   addTo: (project: string) => `Add people to ${project}`,
   onlyOwners: "Only owners add and remove people.",
   inSince: (date: string) => `in since ${date}`,
+  aloneTitle: "Others can't reach this computer",
+  aloneText: "Your data is on this computer only. Move to your team's server first: Settings, Server. Then add people.",
   whoToAdd: "Their e-mail or name",
   whoToAddHint: "As they sign in with it.",
   look: "Look up",
