@@ -98,29 +98,17 @@ async fn opened(stage: &Stage, session: &Session, space: SpaceId, from: u64) -> 
         if entry.seq < from {
             continue;
         }
-        let mut all = entry
-            .op
-            .next_epoch()
-            .map(|start| start.wraps.clone())
-            .unwrap_or_default();
-        match &entry.op {
-            Op::Genesis { epoch: Some(start), .. } => all.extend(start.wraps.clone()),
-            Op::Add { wrap: Some(wrap), .. }
-            | Op::Rewrap { wrap: Some(wrap) }
-            | Op::AuthoriseNode { wrap: Some(wrap), .. } => all.push(wrap.clone()),
-            Op::Run { run, .. } => {
-                let place = Place {
-                    space,
-                    run: *run,
-                    node: keyring.current().bundle().hash,
-                    author: entry.author_bundle,
-                };
-                let mine = capsules.iter().filter_map(|bytes| Capsule::from_bytes(bytes).ok());
-                open_capsules += mine.filter(|capsule| session.opens(capsule, place)).count();
-            }
-            _ => {}
+        if let Op::Run { run, .. } = &entry.op {
+            let place = Place {
+                space,
+                run: *run,
+                node: keyring.current().bundle().hash,
+                author: entry.author_bundle,
+            };
+            let mine = capsules.iter().filter_map(|bytes| Capsule::from_bytes(bytes).ok());
+            open_capsules += mine.filter(|capsule| session.opens(capsule, place)).count();
         }
-        for mut wrap in all {
+        for mut wrap in entry.op.wraps().iter().cloned() {
             // Addressed to somebody else: tried all the same, as if it were the node's.
             wrap.bundle = keyring.current().bundle().hash;
             let tried = WrapFor {

@@ -326,6 +326,16 @@ impl Op {
         }
     }
 
+    /// Every wrap of an epoch key that this op carries.
+    #[must_use]
+    pub fn wraps(&self) -> &[Wrap] {
+        match self {
+            Self::Genesis { epoch, .. } => epoch.as_ref().map_or(&[], |start| &start.wraps),
+            Self::Add { wrap, .. } | Self::Rewrap { wrap } | Self::AuthoriseNode { wrap, .. } => wrap.as_slice(),
+            op => op.next_epoch().map_or(&[], |start| &start.wraps),
+        }
+    }
+
     /// The packs that this op adds to the space.
     #[must_use]
     pub fn added_packs(&self) -> &[PackSize] {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crypto::{Key32, Phrase, Prk, open, rsa};
 use holdfast_protocol::bundle::{SignedBundle, VerifiedBundle};
-use holdfast_protocol::entry::{Body, Op, SignedEntry, Wrap};
+use holdfast_protocol::entry::{Body, SignedEntry};
 use holdfast_protocol::id::{Hash, ItemId, PrincipalId, SpaceId};
 use holdfast_protocol::item::Content;
 use holdfast_protocol::manifest::{ChunkRef, FileRecord, Manifest};
@@ -289,7 +289,7 @@ pub fn leaked(material: &Material, handle: &str, phrases: &[String]) -> Leaked {
             let seed = root.rsa_seed(bundle.rsa.bits());
             let pair = rsa::PrivateKey::unlock(&seed, &bundle.rsa).expect("the Ed25519 key was the same");
             for at in entries.values().map(|signed| &signed.entry) {
-                for wrap in wraps(&at.op).filter(|wrap| wrap.bundle == bundle.hash) {
+                for wrap in at.op.wraps().iter().filter(|wrap| wrap.bundle == bundle.hash) {
                     let label = context::epoch_wrap(at.space, at.epoch, bundle.hash, at.author_bundle);
                     found
                         .epochs
@@ -328,15 +328,5 @@ fn bundles(material: &Material) -> Vec<VerifiedBundle> {
             return found.into_values().collect();
         }
         found.extend(new.into_iter().map(|bundle| (bundle.hash, bundle)));
-    }
-}
-
-fn wraps(op: &Op) -> Box<dyn Iterator<Item = &Wrap> + '_> {
-    match op {
-        Op::Genesis { epoch: Some(start), .. }
-        | Op::Remove { epoch: Some(start), .. }
-        | Op::Rotate { epoch: start } => Box::new(start.wraps.iter()),
-        Op::Add { wrap: Some(wrap), .. } | Op::Rewrap { wrap: Some(wrap) } => Box::new(std::iter::once(wrap)),
-        _ => Box::new(std::iter::empty()),
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, PAUSE, Told, named, streams};
-use crate::exec::{Ended, Event, How, Limit, Network, Order, Secret, Workspace, argv};
+use crate::exec::{Ended, Event, How, Network, Order, Secret, Workspace, argv};
 
 /// Events that wait to be sent: a task that prints faster waits with them.
 const EVENTS: usize = 64;
@@ -274,9 +274,7 @@ fn how(ended: &Ended) -> Done {
             ..Done::ended(End::Failed, sentence)
         },
         How::Signalled(_) | How::CouldNotStart(_) => Done::ended(End::Failed, sentence),
-        How::OverLimit(Limit::Time | Limit::Memory | Limit::Processes | Limit::Disk) => {
-            Done::ended(End::OverLimit, sentence)
-        }
+        How::OverLimit(_) => Done::ended(End::OverLimit, sentence),
         How::Stopped => Done::ended(End::Stopped, sentence),
     }
 }

@@ -90,14 +90,7 @@ impl Space {
     /// Keeps what later steps need of an entry that passed authority.
     fn take(&mut self, signed: &SignedEntry, role: Role) {
         let entry = &signed.entry;
-        let wraps: &[_] = match &entry.op {
-            Op::Genesis { epoch: Some(start), .. } => &start.wraps,
-            Op::Add { wrap: Some(wrap), .. }
-            | Op::Rewrap { wrap: Some(wrap) }
-            | Op::AuthoriseNode { wrap: Some(wrap), .. } => std::slice::from_ref(wrap),
-            op => op.next_epoch().map_or(&[], |start| &start.wraps),
-        };
-        if let Some(wrap) = wraps.iter().find(|wrap| wrap.recipient == self.me) {
+        if let Some(wrap) = entry.op.wraps().iter().find(|wrap| wrap.recipient == self.me) {
             self.wrap = Some(WrapFor {
                 epoch: entry.epoch,
                 author_bundle: entry.author_bundle,
