@@ -76,7 +76,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Unlock(args) => return unlock::unlock(common, &args).await,
         Verb::Lock => return unlock::lock(common).await,
         Verb::Status => return unlock::status(common).await,
-        Verb::Key(crate::args::KeyVerb::Recover(args)) => return become_member::recover(common, args).await,
+        Verb::Key(crate::args::KeyVerb::Recover(args)) => return Box::pin(become_member::recover(common, args)).await,
         Verb::Secret(crate::args::SecretVerb::Generate(args)) => return generate::generate(&args),
         Verb::Backup(args) => return ops::backup(&args).await,
         Verb::Restore(args) => return ops::restore(&args).await,

@@ -25,6 +25,7 @@ use crate::view::Outcome;
 
 pub(crate) use runs::{Reading, adopt};
 
+/// Each area's work is on the heap: what waits for it, a thread of two megabytes perhaps, holds a pointer.
 pub(crate) async fn run(
     app: &App,
     command: Command,
@@ -41,13 +42,15 @@ pub(crate) async fn run(
         | Command::KitNew { .. }
         | Command::KitTest { .. }
         | Command::DeviceList
-        | Command::DeviceRemove { .. } => account::run(app, command, &*progress).await,
-        Command::RelocationPlan | Command::Relocate { .. } => relocate::run(app, command, progress, cancel).await,
+        | Command::DeviceRemove { .. } => Box::pin(account::run(app, command, &*progress)).await,
+        Command::RelocationPlan | Command::Relocate { .. } => {
+            Box::pin(relocate::run(app, command, progress, cancel)).await
+        }
         Command::ItemFiles { .. } | Command::ItemChanges { .. } | Command::Preview { .. } => {
-            browse::run(app, command, progress, cancel).await
+            Box::pin(browse::run(app, command, progress, cancel)).await
         }
         Command::UploadPlan { .. } | Command::UploadsPending | Command::UploadAbandon { .. } => {
-            uploads::run(app, command, cancel).await
+            Box::pin(uploads::run(app, command, cancel)).await
         }
         Command::Upload { .. }
         | Command::ItemList { .. }
@@ -57,7 +60,7 @@ pub(crate) async fn run(
         | Command::ItemRename { .. }
         | Command::ItemDelete { .. }
         | Command::ItemForget { .. }
-        | Command::ItemRestore { .. } => item::run(app, command, progress, cancel).await,
+        | Command::ItemRestore { .. } => Box::pin(item::run(app, command, progress, cancel)).await,
         Command::SecretAdd { .. }
         | Command::SecretList { .. }
         | Command::SecretShow { .. }
@@ -68,32 +71,32 @@ pub(crate) async fn run(
         | Command::SecretRestore { .. }
         | Command::SecretUntrash { .. }
         | Command::SecretPurge { .. }
-        | Command::SecretRemove { .. } => secret::run(app, command).await,
+        | Command::SecretRemove { .. } => Box::pin(secret::run(app, command)).await,
         Command::SecretNotes { .. }
         | Command::SecretTypes
         | Command::SecretGenerate { .. }
         | Command::SecretImportPreview { .. }
         | Command::SecretImport { .. }
         | Command::SecretImportUndo { .. }
-        | Command::SecretExport { .. } => secret_sets::run(app, command, &*progress).await,
+        | Command::SecretExport { .. } => Box::pin(secret_sets::run(app, command, &*progress)).await,
         Command::NodeInvite
         | Command::NodeList
         | Command::NodeWords { .. }
         | Command::NodeVerify { .. }
         | Command::NodeAuthorise { .. }
         | Command::NodeWithdraw { .. }
-        | Command::NodeEnd { .. } => nodes::run(app, command).await,
+        | Command::NodeEnd { .. } => Box::pin(nodes::run(app, command)).await,
         Command::RunStart { .. }
         | Command::RunList { .. }
         | Command::RunShow { .. }
         | Command::RunLog { .. }
         | Command::RunMetrics { .. }
         | Command::RunStop { .. }
-        | Command::RunArtifacts { .. } => runs::run(app, command, progress, cancel).await,
+        | Command::RunArtifacts { .. } => Box::pin(runs::run(app, command, progress, cancel)).await,
         Command::WorkflowAdvance { .. } | Command::WorkflowShow { .. } | Command::WorkflowStop { .. } => {
-            workflows::run(app, command, cancel).await
+            Box::pin(workflows::run(app, command, cancel)).await
         }
-        other => project::run(app, other).await,
+        other => Box::pin(project::run(app, other)).await,
     }
 }
 

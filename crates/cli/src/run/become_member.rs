@@ -169,7 +169,13 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     };
     let recovered = with_bar(
         "making keys",
-        Session::recover_with(host.clone(), code.expose(), &phrase.phrase, new, keep),
+        Box::pin(Session::recover_with(
+            host.clone(),
+            code.expose(),
+            &phrase.phrase,
+            new,
+            keep,
+        )),
     )
     .await;
     let (session, changed) = match recovered {
