@@ -3,6 +3,7 @@
 
 mod hands;
 mod screen;
+mod speed;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use thirtyfour::prelude::*;
 
 pub use hands::Hands;
 pub use screen::sheet;
+pub use speed::{Screen, memory_of};
 use tools::Driver;
 
 /// How long something may take to appear. Keys are derived in between, on a busy machine.
@@ -78,6 +80,12 @@ impl Window {
     /// When it does not close.
     pub async fn close(self) {
         self.web.quit().await.expect("the window closes");
+        // Whoever opens the profile next would meet the program that is on its way out.
+        let until = Instant::now() + PATIENCE;
+        while tools::running(&self.profile).is_some() {
+            assert!(Instant::now() < until, "the program stays");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Ends the program at once, as a power cut does: it gets to do nothing more.

@@ -60,7 +60,7 @@ pub(super) fn display() -> (Ends, String) {
 }
 
 /// The window's program that has this profile.
-fn running(profile: &Path) -> Option<u32> {
+pub(super) fn running(profile: &Path) -> Option<u32> {
     let profile = profile.as_os_str().as_encoded_bytes();
     processes().find(|pid| {
         let line = command_line(*pid);
@@ -100,18 +100,22 @@ pub(super) fn kill_program(profile: &Path) -> bool {
     killed.expect("kill runs").success()
 }
 
+/// The processes that it started.
+pub(super) fn children(parent: u32) -> impl Iterator<Item = u32> {
+    processes().filter(move |pid| state(*pid).is_some_and(|(_, of)| of == parent))
+}
+
 /// How many threads each decoder of the program has that has this profile.
 pub(super) fn decoders(profile: &Path) -> Vec<usize> {
     let Some(parent) = running(profile) else {
         return Vec::new();
     };
     let is_decoder = |pid: &u32| {
-        state(*pid).is_some_and(|(_, of)| of == parent)
-            && command_line(*pid)
-                .get(1)
-                .is_some_and(|arg| arg == b"holdfast-preview-worker")
+        command_line(*pid)
+            .get(1)
+            .is_some_and(|arg| arg == b"holdfast-preview-worker")
     };
-    processes().filter(is_decoder).map(threads).collect()
+    children(parent).filter(is_decoder).map(threads).collect()
 }
 
 /// A child that ends with what holds it.

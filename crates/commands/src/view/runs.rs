@@ -122,7 +122,7 @@ views! {
         /// The node's name.
         node: String,
         /// How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
-        /// `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
+        /// `stopping`, `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
         state: String,
         /// Whether nothing more will come of it.
         over: bool,

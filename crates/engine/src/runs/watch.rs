@@ -29,6 +29,8 @@ pub enum RunState {
     Queued,
     /// At work.
     Running,
+    /// Taken back while its node worked on it: the result may still come.
+    Stopping,
     /// Over; nobody has taken its result over yet.
     Ended,
     /// Over, and its result is part of the project.
@@ -63,6 +65,7 @@ impl RunStatus {
             wire::RunState::Ended | wire::RunState::Adopted => RunState::Ended,
             wire::RunState::Refused => RunState::Refused,
             wire::RunState::Lost => RunState::Lost,
+            wire::RunState::Withdrawn if row.stopping => RunState::Stopping,
             wire::RunState::Withdrawn => RunState::Withdrawn,
             wire::RunState::Expired => RunState::Expired,
         }
@@ -79,7 +82,7 @@ impl RunStatus {
     pub fn is_over(&self) -> bool {
         !matches!(
             self.state(),
-            RunState::Ordered | RunState::Queued | RunState::Running | RunState::Ended
+            RunState::Ordered | RunState::Queued | RunState::Running | RunState::Stopping | RunState::Ended
         )
     }
 

@@ -152,6 +152,9 @@ messages! {
         node: PrincipalId,
         /// Where it stands.
         state: RunState,
+        /// It was withdrawn while its node worked on it, and the node may still send its result.
+        #[serde(default)]
+        stopping: bool,
         /// The newest attempt; 0 before the first.
         attempt: u32,
         /// When its entry came, milliseconds since 1970-01-01 UTC.

@@ -15,7 +15,8 @@ const SEEN_MS: u64 = 20_000;
 /// The columns of a [`RunRow`], with the newest attempt's boxes.
 const ROW: &str = "SELECT r.run, r.seq, r.node, r.state, r.attempt, r.queued_ms, r.started_ms, r.ended_ms, r.refused,
         (SELECT coalesce(max(b.n) + 1, 0) FROM run_boxes b WHERE b.run = r.id AND b.attempt = r.attempt AND b.stream = 'log'),
-        (SELECT coalesce(max(b.n) + 1, 0) FROM run_boxes b WHERE b.run = r.id AND b.attempt = r.attempt AND b.stream = 'metrics')
+        (SELECT coalesce(max(b.n) + 1, 0) FROM run_boxes b WHERE b.run = r.id AND b.attempt = r.attempt AND b.stream = 'metrics'),
+        r.state = 'withdrawn' AND r.due_ms IS NOT NULL
      FROM runs r";
 
 fn run_row(row: &SqliteRow) -> Result<RunRow> {
@@ -31,6 +32,7 @@ fn run_row(row: &SqliteRow) -> Result<RunRow> {
         refused: row.try_get(8).map_err(broken)?,
         log: uint(row, 9)?,
         metrics: uint(row, 10)?,
+        stopping: row.try_get(11).map_err(broken)?,
     })
 }
 

@@ -196,6 +196,7 @@ async fn nodes_refuse_and_people_withdraw() {
     let withdraw = work.space.next(&work.ana, Op::WithdrawRun { run: waiting }, None);
     work.space.must(&work.owner, &work.ana, withdraw).await;
     assert_eq!(work.state(waiting).await, (RunState::Withdrawn, 0));
+    assert!(!work.row(waiting).await.stopping, "nobody worked on it");
     assert_eq!(work.lease().await, None);
 
     let stopped = work.order().await;
@@ -204,6 +205,7 @@ async fn nodes_refuse_and_people_withdraw() {
     let withdraw = work.space.next(&work.ana, Op::WithdrawRun { run: stopped }, None);
     work.space.must(&work.owner, &work.ana, withdraw).await;
     assert_eq!(work.state(stopped).await, (RunState::Withdrawn, 1));
+    assert!(work.row(stopped).await.stopping);
     assert_eq!(work.beat(stopped, 1).await.stop, [work.attempt(stopped, 1)]);
     assert_eq!(
         work.worker.get(&work.space.run_path(stopped, "/capsule")).await.0,
@@ -217,6 +219,7 @@ async fn nodes_refuse_and_people_withdraw() {
     assert!(!work.boxes(stopped, 1, 1, 0).await.ended);
     work.server.clock.add_ms(60_000);
     assert!(work.boxes(stopped, 1, 1, 0).await.ended, "nobody waits for ever");
+    assert!(!work.row(stopped).await.stopping);
     assert_eq!(work.result(stopped, 1, false, b"stopped").await, DONE);
     assert_eq!(work.state(stopped).await, (RunState::Ended, 1));
 

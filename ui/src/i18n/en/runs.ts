@@ -11,6 +11,7 @@ export const runs = {
     ordered: "ordered",
     queued: "waits for its node",
     running: "at work",
+    stopping: "stopping",
     ended: "ended, being taken over",
     done: "done",
     succeeded: "succeeded",

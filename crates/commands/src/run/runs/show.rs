@@ -34,6 +34,7 @@ pub(crate) fn word(status: &RunStatus) -> &'static str {
         RunState::Ordered => "ordered",
         RunState::Queued => "queued",
         RunState::Running => "running",
+        RunState::Stopping => "stopping",
         RunState::Ended => "ended",
         // Taken over, but this member can't read how it ended.
         RunState::Done => "done",
