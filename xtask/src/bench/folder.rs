@@ -107,22 +107,21 @@ impl Stage {
     fn new(holdfast: &Path) -> Result<Self> {
         let room = Room::inside(&std::env::temp_dir())?;
         let log = room.join("server.log");
+        let wire = Wire::bind()?;
         let mut serve = Command::new(holdfast);
         serve.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]);
-        serve.arg(room.join("server")).env_remove("RUST_LOG");
+        serve.arg(room.join("server")).args(["--origin", &wire.url()]);
+        serve.env_remove("RUST_LOG");
         let mut server = serve
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
             .spawn()?;
-        let wire = match address(&mut server).and_then(Wire::to) {
-            Ok(wire) => wire,
-            Err(error) => {
-                let _ = server.kill();
-                let _ = server.wait();
-                return Err(error);
-            }
-        };
+        if let Err(error) = address(&mut server).and_then(|address| wire.open(address)) {
+            let _ = server.kill();
+            let _ = server.wait();
+            return Err(error);
+        }
         let stage = Self {
             wire,
             server,
@@ -161,9 +160,10 @@ impl Stage {
         let output = command.stderr(Stdio::inherit()).output()?;
         ensure!(
             output.status.success(),
-            "{} ended with {}",
+            "{} ended with {}: {}",
             line_of(&command),
-            output.status
+            output.status,
+            String::from_utf8_lossy(&output.stdout)
         );
         Ok(serde_json::from_slice(&output.stdout)?)
     }

@@ -10,24 +10,30 @@ use anyhow::Result;
 
 /// A relay. Its threads end with their connections, and with this program.
 pub(super) struct Wire {
+    listener: TcpListener,
     address: SocketAddr,
     sent: Arc<AtomicU64>,
 }
 
 impl Wire {
-    /// Listens on a port of its own and passes every connection on to `server`.
-    pub(super) fn to(server: SocketAddr) -> Result<Self> {
+    /// Listens on a port of its own. Its address is the one that the server has to go by.
+    pub(super) fn bind() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let sent = Arc::new(AtomicU64::new(0));
-        let counter = sent.clone();
+        let sent = Arc::default();
+        Ok(Self { listener, address, sent })
+    }
+
+    /// Passes every connection on to `server` from now on.
+    pub(super) fn open(&self, server: SocketAddr) -> Result<()> {
+        let (listener, counter) = (self.listener.try_clone()?, self.sent.clone());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 // A server that is gone ends the connection; the client says so.
                 let _ = connect(client, server, &counter);
             }
         });
-        Ok(Self { address, sent })
+        Ok(())
     }
 
     /// Where clients find it.
