@@ -11,6 +11,7 @@ mod pairs;
 mod room;
 mod seal;
 mod stats;
+mod window;
 mod wire;
 
 use anyhow::{Context, Result};
@@ -30,7 +31,7 @@ struct Bench {
 }
 
 /// Every bench there is. To add one: a function that calls [`Bout::pairs`] and [`Bout::gate`], and a row here.
-const ALL: [Bench; 4] = [
+const ALL: [Bench; 5] = [
     Bench {
         name: "keygen",
         about: "deriving a 2048-bit pair from a seed, beside openssl genrsa 2048",
@@ -54,6 +55,12 @@ const ALL: [Bench; 4] = [
         about: "uploading 10,000 files of 4 KiB, and again with 1 % of them changed",
         needs: &[C_COMPILER],
         run: folder::folder,
+    },
+    Bench {
+        name: "window",
+        about: "the window's start, and its views with 10,000 things in them",
+        needs: &[C_COMPILER],
+        run: window::window,
     },
 ];
 

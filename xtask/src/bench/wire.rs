@@ -21,7 +21,11 @@ impl Wire {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let sent = Arc::default();
-        Ok(Self { listener, address, sent })
+        Ok(Self {
+            listener,
+            address,
+            sent,
+        })
     }
 
     /// Passes every connection on to `server` from now on.
