@@ -22,6 +22,8 @@ use scan::{Canary, Found, processes, scan};
 
 const VALUE: &str = "ghp_memorycanary7Qm2ZxW41kLr";
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon after locking nothing may be left.
+const GONE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_locking_no_key_is_left_and_no_page_has_the_secret() {
@@ -81,7 +83,14 @@ async fn after_locking_no_key_is_left_and_no_page_has_the_secret() {
 
     window.press("ctrl+l");
     until(&ana, false, &window);
-    let left = look(&window, &canaries);
+    // The page that showed it goes with its process, which a busy machine takes a moment for.
+    let end = Instant::now() + GONE;
+    let left = loop {
+        let left = look(&window, &canaries);
+        if left.is_empty() || Instant::now() > end {
+            break left;
+        }
+    };
     window.shot("memory-locked");
     assert!(left.is_empty(), "{left:#?}");
 }
