@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn counts_what_clients_send_and_nothing_else() {
         let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let wire = Wire::to(server.local_addr().unwrap()).unwrap();
+        let wire = Wire::bind().unwrap();
+        wire.open(server.local_addr().unwrap()).unwrap();
         let mut client = TcpStream::connect(wire.address).unwrap();
         client.write_all(b"five!").unwrap();
         let (mut end, _) = server.accept().unwrap();
