@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use holdfast_agent::Owner;
+use holdfast_agent::{Owner, Shown};
 use holdfast_commands::view::ErrorView;
 use holdfast_commands::{App, Command, Outcome};
 use holdfast_crypto::Phrase;
@@ -31,6 +31,9 @@ use crate::settings::Settings;
 use crate::types::{Event, Look, Phase, QuickLook, ServerLook};
 use crate::{builtin, page, system};
 
+/// How long a program that is on its way out is waited for, and how often it is looked for.
+const LEAVING: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(50);
 /// How long the server's events are not asked for again after they broke off.
 const EVENTS_PAUSE: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,7 @@ pub(crate) struct Desk {
     visitors: Mutex<CancellationToken>,
     /// How many they are.
     guests: Arc<AtomicUsize>,
+    leaving: CancellationToken,
     lock: ProfileLock,
 }
 
@@ -64,20 +68,34 @@ fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes a profile. The same one in a second window makes no sense: the first one comes to the front, and `None` is given. One that
+/// is on its way out, perhaps with an upload to put aside, is waited for.
+async fn take_or_show(profile: &Profile) -> Result<Option<ProfileLock>> {
+    let until = Instant::now() + LEAVING;
+    loop {
+        if let Some(lock) = ProfileLock::acquire(profile)? {
+            return Ok(Some(lock));
+        }
+        let holder = ProfileLock::holder(profile)?;
+        let socket = holder.map_or_else(|| profile.socket().to_owned(), |holder| holder.socket);
+        match holdfast_agent::show(&socket).await? {
+            Shown::Window => return Ok(None),
+            Shown::Nobody if Instant::now() < until => tokio::time::sleep(LOOK).await,
+            Shown::Nobody | Shown::NoWindow => {
+                return Err(Error::Conflict(
+                    "This profile is in use by another program. Close the other window, or run `holdfast lock`.".into(),
+                ));
+            }
+        }
+    }
+}
+
 impl Desk {
     /// Takes the profile. `None` when another program has it.
     pub(crate) async fn open(args: &Args) -> Result<Option<Self>> {
         let profile = Profile::open(args.profile.as_deref())?;
-        let Some(lock) = ProfileLock::acquire(&profile)? else {
-            // The same profile in a second window makes no sense: the first one comes to the front.
-            let holder = ProfileLock::holder(&profile)?;
-            let socket = holder.map_or_else(|| profile.socket().to_owned(), |holder| holder.socket);
-            if holdfast_agent::show(&socket).await? {
-                return Ok(None);
-            }
-            return Err(Error::Conflict(
-                "This profile is in use by another program. Close the other window, or run `holdfast lock`.".into(),
-            ));
+        let Some(lock) = take_or_show(&profile).await? else {
+            return Ok(None);
         };
         let settings = Settings::load(&profile);
         let store = Arc::new(SqliteStore::open(&profile.database()).await?);
@@ -102,6 +120,7 @@ impl Desk {
             unlocked: Mutex::new(CancellationToken::new()),
             visitors: Mutex::new(CancellationToken::new()),
             guests: Arc::default(),
+            leaving: CancellationToken::new(),
             lock,
         };
         if desk.settings().here_port.is_some()
@@ -124,10 +143,18 @@ impl Desk {
         let desk = Arc::clone(self);
         tauri::async_runtime::spawn(async move {
             match AgentListener::bind(&desk.profile, &desk.lock).await {
-                Ok(listener) => holdfast_agent::serve(Arc::clone(&desk), listener).await,
+                Ok(listener) => tokio::select! {
+                    () = holdfast_agent::serve(Arc::clone(&desk), listener) => {}
+                    () = desk.leaving.cancelled() => {}
+                },
                 Err(error) => tracing::warn!(%error, "the command line can't use this window's session"),
             }
         });
+    }
+
+    /// The window was closed: whoever wants to see it from now on has to open another.
+    pub(crate) fn leave(&self) {
+        self.leaving.cancel();
     }
 
     /// Before the program ends: nothing secret stays in the clipboard, the server finishes what it is doing.

@@ -107,9 +107,11 @@ fn run(args: args::Args) -> Result<(), String> {
         .build(context)
         .map_err(|error| format!("The window can't be opened: {error}"))?;
     app.run(|app, event| {
-        if let tauri::RunEvent::Exit = event {
-            let desk = Arc::clone(app.state::<Arc<Desk>>().inner());
-            tauri::async_runtime::block_on(desk.close());
+        let desk = Arc::clone(app.state::<Arc<Desk>>().inner());
+        match event {
+            tauri::RunEvent::ExitRequested { .. } => desk.leave(),
+            tauri::RunEvent::Exit => tauri::async_runtime::block_on(desk.close()),
+            _ => {}
         }
     });
     Ok(())

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use holdfast_tests::window::{Screen, Window, memory_of};
-use holdfast_tests::{Person, Server};
+use holdfast_tests::{Dice, Person, Server};
 use serde_json::{Map, Value, json};
 
 const THINGS: usize = 10_000;
@@ -59,6 +59,7 @@ async fn main() {
     let starts: Vec<f64> = (0..=STARTS).map(|_| start(&ana.profile())).collect();
     let (views, memory) = views(&ana).await;
     let told = json!({
+        "longest_frame_ms": { "making 8192-bit keys": making_keys(root.path()).await, "uploading 2 GB": uploading(&ana, root.path()).await },
         // The first one warmed the disk.
         "start_ms": &starts[1..],
         "views_ms": views,
@@ -104,11 +105,7 @@ fn program(profile: &Path, screen: &Screen) -> Child {
 /// page hold in memory, in MiB, after all of it.
 async fn views(ana: &Person) -> (Value, Value) {
     let window = Window::open("speed", &ana.profile()).await;
-    window.sees("Welcome back").await;
-    let phrase = std::fs::read_to_string(ana.key_file()).expect("the Master Key");
-    window.fill("Master Key", phrase.trim()).await;
-    window.click("Unlock").await;
-    window.sees("New project").await;
+    unlock(&window, ana).await;
     let mut took = Map::new();
     rounds(&window, ".house > nav button", &HOUSE, "", &mut took).await;
     window.click("Scans").await;
@@ -117,6 +114,50 @@ async fn views(ana: &Person) -> (Value, Value) {
     let memory = memory_of(&ana.profile());
     window.close().await;
     (Value::Object(took), memory)
+}
+
+/// The longest frame while the largest keys are made.
+async fn making_keys(root: &Path) -> f64 {
+    let window = Window::open("speed-keys", &root.join("new")).await;
+    window.click("Continue").await;
+    window.fill("Your name", "Cid").await;
+    window.fill("E-mail or name to sign in with", "cid@example.org").await;
+    window.click("Continue").await;
+    window.sees("Write it down now").await;
+    window.choose("I have written it down").await;
+    window.click("Advanced").await;
+    window.select("Size of the key pair", "8192 bits").await;
+    window.click("Make my keys").await;
+    let longest = window.longest_frame_until("Not now").await;
+    window.close().await;
+    longest
+}
+
+/// The longest frame while a large file is locked and sent.
+async fn uploading(ana: &Person, root: &Path) -> f64 {
+    let folder = root.join("Large");
+    std::fs::create_dir(&folder).expect("a folder");
+    Dice::new(1).file(&folder.join("large.bin"), 2_000_000_000);
+    let window = Window::open("speed-upload", &ana.profile()).await;
+    unlock(&window, ana).await;
+    window.click("Scans").await;
+    window.sees("Ten thousand files").await;
+    window.drop_files(&[&folder]).await;
+    window.sees("What is new").await;
+    window.click("Start").await;
+    let longest = window
+        .longest_frame_until("Checked against the server: all correct.")
+        .await;
+    window.close().await;
+    longest
+}
+
+async fn unlock(window: &Window, person: &Person) {
+    window.sees("Welcome back").await;
+    let phrase = std::fs::read_to_string(person.key_file()).expect("the Master Key");
+    window.fill("Master Key", phrase.trim()).await;
+    window.click("Unlock").await;
+    window.sees("New project").await;
 }
 
 async fn rounds(window: &Window, buttons: &str, ways: &[(&str, &str)], place: &str, took: &mut Map<String, Value>) {

@@ -166,3 +166,28 @@ async fn a_transfer_is_paused_cancelled_and_tried_again() {
     gate.set(Road::Open);
     window.close().await;
 }
+
+/// Closed in the middle of an upload and opened again at once, before it has put that aside: there is a window, and it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_and_opened_again_at_once() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let (_server, gate, ana) = on_the_road(root, "Scans");
+    let scans = folder(root, "Scans");
+    large(&scans, "left.nii", 1);
+    let window = unlocked("moving-again", &ana).await;
+    window.click("Scans").await;
+    window.sees("No datasets yet").await;
+    gate.set(Road::After(1));
+    upload(&window, &scans).await;
+    window.sees("of 48 MB").await;
+    window.leave().await;
+
+    let window = Window::open("moving-again", &ana.profile()).await;
+    unlock(&window, &ana).await;
+    window.sees("1 not finished").await;
+    gate.set(Road::Open);
+    window.click("Go on").await;
+    window.sees("Checked against the server: all correct.").await;
+    window.close().await;
+}

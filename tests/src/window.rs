@@ -79,13 +79,21 @@ impl Window {
     /// # Panics
     /// When it does not close.
     pub async fn close(self) {
-        self.web.quit().await.expect("the window closes");
-        // Whoever opens the profile next would meet the program that is on its way out.
+        let profile = self.profile.clone();
+        self.leave().await;
         let until = Instant::now() + PATIENCE;
-        while tools::running(&self.profile).is_some() {
+        while tools::running(&profile).is_some() {
             assert!(Instant::now() < until, "the program stays");
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// The same, without waiting until the program is gone.
+    ///
+    /// # Panics
+    /// When the window does not close.
+    pub async fn leave(self) {
+        self.web.quit().await.expect("the window closes");
     }
 
     /// Ends the program at once, as a power cut does: it gets to do nothing more.

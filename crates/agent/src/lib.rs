@@ -67,17 +67,32 @@ pub async fn serve(owner: Arc<impl Owner>, listener: AgentListener) {
     }
 }
 
-/// Asks the process at `socket` to show its window. False when nobody is there or it has none.
+/// What became of the wish to see a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It is in front.
+    Window,
+    /// Who is there has none.
+    NoWindow,
+    /// Nobody is there: it has ended, or is about to.
+    Nobody,
+}
+
+/// Asks the process at `socket` to show its window.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub async fn show(socket: &Path) -> Result<bool> {
+pub async fn show(socket: &Path) -> Result<Shown> {
     let failed = |error: std::io::Error| Error::io(socket, &error);
     let Some(mut stream) = connect_agent(socket).await.map_err(failed)? else {
-        return Ok(false);
+        return Ok(Shown::Nobody);
     };
     if write_frame(&mut stream, &Request::Show).await.is_err() {
-        return Ok(false);
+        return Ok(Shown::Nobody);
     }
-    Ok(matches!(read_frame(&mut stream).await, Ok(Some(Frame::Ended(_)))))
+    Ok(match read_frame(&mut stream).await {
+        Ok(Some(Frame::Ended(_))) => Shown::Window,
+        Ok(Some(_)) => Shown::NoWindow,
+        Ok(None) | Err(_) => Shown::Nobody,
+    })
 }

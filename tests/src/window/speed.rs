@@ -1,6 +1,7 @@
 //! What a bench looks at: the display as somebody in front of it sees it, a view's way onto it, and what all of it holds in memory.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use x11rb::connection::Connection;
@@ -78,6 +79,42 @@ impl Window {
         let took = self.web.execute_async(script, arguments).await;
         let took = took.unwrap_or_else(|error| panic!("no {text:?} in {name:?}: {error}"));
         took.json().as_f64().expect("milliseconds")
+    }
+}
+
+impl Window {
+    /// Looks at the page's frames until the text is in it: the longest time between two of them, in milliseconds.
+    ///
+    /// # Panics
+    /// When the text does not come within ten minutes.
+    pub async fn longest_frame_until(&self, text: &str) -> f64 {
+        // Since the last look, in this page or the one that has taken its place.
+        let script = "if (!window.frames_seen) {
+                window.frames_seen = { longest: 0, last: performance.now() };
+                const look = (now) => {
+                    const seen = window.frames_seen;
+                    seen.longest = Math.max(seen.longest, now - seen.last);
+                    seen.last = now;
+                    requestAnimationFrame(look);
+                };
+                requestAnimationFrame(look);
+            }
+            const longest = window.frames_seen.longest;
+            window.frames_seen.longest = 0;
+            return [longest, document.body.innerText.includes(arguments[0])];";
+        let until = Instant::now() + Duration::from_secs(600);
+        let mut longest: f64 = 0.0;
+        loop {
+            // Between two pages there is nothing to look at.
+            if let Ok(told) = self.web.execute(script, vec![json!(text)]).await {
+                longest = longest.max(told.json()[0].as_f64().unwrap_or_default());
+                if told.json()[1] == true {
+                    return longest;
+                }
+            }
+            assert!(Instant::now() < until, "no {text:?} on the page");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 }
 

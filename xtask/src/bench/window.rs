@@ -19,6 +19,8 @@ use crate::workspace::cargo;
 const START_MS: f64 = 1000.0;
 /// "Switching views under 100 ms with 10,000 items."
 const VIEW_MS: f64 = 100.0;
+/// "The window stays live": longer than this, a person notices that it does not.
+const FRAME_MS: f64 = 200.0;
 
 /// Starts the program some times, then goes through all views.
 pub(super) fn window(bout: &mut Bout) -> Result<()> {
@@ -57,6 +59,11 @@ pub(super) fn window(bout: &mut Bout) -> Result<()> {
             took.median, took.max
         );
         slowest = slowest.max(took.median);
+    }
+    let frames = told["longest_frame_ms"].as_object().context("frames")?;
+    for (work, longest) in frames {
+        let longest = longest.as_f64().context("milliseconds")?;
+        bout.gate(&format!("the longest frame while {work}, in ms"), longest, FRAME_MS);
     }
     let bytes = std::fs::metadata(&program)?.len();
     println!(
