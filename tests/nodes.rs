@@ -2,12 +2,18 @@
 
 #[path = "nodes/crowd.rs"]
 mod crowd;
+#[path = "nodes/ends.rs"]
+mod ends;
 #[path = "nodes/grants.rs"]
 mod grants;
+#[path = "nodes/hostile.rs"]
+mod hostile;
+#[path = "nodes/interrupted.rs"]
+mod interrupted;
 #[path = "nodes/penguins.rs"]
 mod penguins;
-#[path = "nodes/refused.rs"]
-mod refused;
+#[path = "nodes/runtimes.rs"]
+mod runtimes;
 #[path = "memory/scan.rs"]
 mod scan;
 #[path = "nodes/stage.rs"]

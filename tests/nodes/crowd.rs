@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_crypto::Phrase;
-use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
 use holdfast_engine::ports::{Progress, Silent};
-use holdfast_engine::{Host, NewRun, RunState, Session, UploadRequest};
+use holdfast_engine::{NewRun, RunState, Session, UploadRequest};
 use holdfast_protocol::bundle::SignedBundle;
 use holdfast_protocol::entry::{NodeScope, Op, SignedEntry};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
@@ -20,23 +18,10 @@ use holdfast_protocol::run::{End, Limits};
 use holdfast_tests::{Node, Person, Server};
 use tokio_util::sync::CancellationToken;
 
+use crate::stage::on_another_device;
+
 const RUNS: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(240);
-
-/// Ana on a device of this test's own.
-async fn on_another_device(server: &Server, root: &std::path::Path, ana: &Person) -> Session {
-    let host = Host {
-        transport: Arc::new(HttpTransport::new(&server.url()).expect("an address")),
-        store: Arc::new(SqliteStore::open(&root.join("other")).await.expect("a store")),
-        clock: Arc::new(SystemClock),
-    };
-    let phrase = std::fs::read_to_string(ana.key_file()).expect("the Master Key");
-    let session = Session::sign_in(host, ana.handle(), &Phrase::new(phrase.trim()).expect("a Master Key"))
-        .await
-        .expect("she signs in");
-    session.vault().await.expect("her vault");
-    session
-}
 
 /// A task that does nothing, as an item with its one version.
 async fn idle_task(session: &Session, space: SpaceId, root: &std::path::Path) -> NewRun {

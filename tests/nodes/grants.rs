@@ -10,7 +10,7 @@ use holdfast_protocol::entry::{Op, SignedEntry};
 use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::replay::{UnwrapKeys as _, WrapFor};
 use holdfast_protocol::run::{Capsule, Place};
-use holdfast_tests::{Node, Person, Tamper};
+use holdfast_tests::{Node, Tamper};
 
 use crate::scan::{Canary, Found, processes, scan};
 use crate::stage::{Stage, files_of, stage};
@@ -32,11 +32,6 @@ fn lab() -> Stage {
     }
     stage.script("count", COUNT, SCRIPT);
     stage
-}
-
-fn project(ana: &Person) -> SpaceId {
-    let listed = ana.run(&["project", "list"]).ok();
-    listed[0]["id"].as_str().expect("an id").parse().expect("an id")
 }
 
 /// The keys of somebody, on a device that knows nothing yet but the account.
@@ -130,7 +125,7 @@ async fn a_node_reads_what_it_was_authorised_for_and_not_before_or_after() {
         return;
     }
     let stage = lab();
-    let space = project(&stage.ana);
+    let space = stage.project("Lab");
     let mut node = Node::enrol_unchecked(&stage.ana, &stage.server.url(), "box");
     node.start(&[]);
 
@@ -208,7 +203,7 @@ async fn one_run_gives_a_node_that_run_and_nothing_else() {
         return;
     }
     let stage = lab();
-    let space = project(&stage.ana);
+    let space = stage.project("Lab");
     let node = stage.node("box", &[]);
     let id = stage.start(&["Lab/count", "--node", "box", "--input", "data=Lab/first"]);
     let shown = stage.over(&id);

@@ -1,8 +1,13 @@
 //! What the tests of nodes have in common.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdfast_crypto::Phrase;
+use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
+use holdfast_engine::{Host, Session};
+use holdfast_protocol::id::SpaceId;
 use holdfast_tests::{Node, Person, Server};
 use serde_json::Value;
 
@@ -14,6 +19,34 @@ pub(crate) struct Stage {
     pub(crate) root: tempfile::TempDir,
     pub(crate) server: Server,
     pub(crate) ana: Person,
+}
+
+/// Somebody on a device of this test's own: the engine itself, where the command line can't say what is wanted.
+pub(crate) async fn on_another_device(server: &Server, root: &Path, person: &Person) -> Session {
+    let host = Host {
+        transport: Arc::new(HttpTransport::new(&server.url()).expect("an address")),
+        store: Arc::new(SqliteStore::open(&root.join("other")).await.expect("a store")),
+        clock: Arc::new(SystemClock),
+    };
+    let phrase = std::fs::read_to_string(person.key_file()).expect("the Master Key");
+    let session = Session::sign_in(
+        host,
+        person.handle(),
+        &Phrase::new(phrase.trim()).expect("a Master Key"),
+    )
+    .await
+    .expect("she signs in");
+    session.vault().await.expect("her vault");
+    session
+}
+
+/// Waits for something that comes by itself.
+pub(crate) fn soon(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// A project called Lab.
@@ -52,6 +85,15 @@ impl Stage {
         args.extend(["--name".to_owned(), name.to_owned()]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.ana.run(&args).ok();
+    }
+
+    /// The id of a project of Ana's.
+    pub(crate) fn project(&self, name: &str) -> SpaceId {
+        let listed = self.ana.run(&["project", "list"]).ok();
+        let all = listed.as_array().expect("projects");
+        let found = all.iter().find(|project| project["name"] == name);
+        let id = found.expect("the project")["id"].as_str().expect("an id");
+        id.parse().expect("an id")
     }
 
     /// Starts a run and gives its id.

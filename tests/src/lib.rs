@@ -11,17 +11,19 @@ mod relay;
 mod server;
 mod tamper;
 mod tree;
+mod walls;
 pub mod window;
 
 pub use dice::Dice;
 pub use kit::kit_words;
-pub use node::{Node, walls};
+pub use node::Node;
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
 pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};
 pub use server::Server;
 pub use tamper::{Cell, Tamper};
 pub use tree::{awkward_tree, difference, small_dataset};
+pub use walls::walls;
 pub use window::Window;
 
 use std::path::PathBuf;

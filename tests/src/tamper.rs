@@ -98,6 +98,67 @@ impl Tamper {
             .expect("it can be written");
     }
 
+    /// Gives one run the capsule of another one. Both are named by the beginning of their ids, or all of them.
+    ///
+    /// # Panics
+    /// When there is no such run.
+    pub fn give_capsule(&mut self, from: &str, to: &str) {
+        self.on_run(
+            "UPDATE capsules SET sealed = (SELECT sealed FROM capsules WHERE lower(hex(run)) LIKE ?2 || '%')
+             WHERE lower(hex(run)) LIKE ?1 || '%'",
+            to,
+            from,
+        );
+    }
+
+    /// Puts a run back into the queue as if nothing had ever come of it, and as if there were all the time in the world.
+    ///
+    /// # Panics
+    /// When there is no such run.
+    pub fn offer_again(&mut self, run: &str) {
+        const ITS: &str = "run IN (SELECT id FROM runs WHERE lower(hex(run)) LIKE ?1 || '%') AND ?2 IS NOT NULL";
+        for table in ["run_results", "run_boxes"] {
+            let query = sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} WHERE {ITS}")))
+                .bind(run.to_owned())
+                .bind("");
+            let connection = self.connection.as_mut().expect("open until dropped");
+            self.runtime.block_on(query.execute(connection)).expect("a change");
+        }
+        self.on_run(
+            "UPDATE space_nodes SET until_ms = 4102444800000, last_seq = NULL
+             WHERE ?2 IS NOT NULL AND (space, node) IN (SELECT space, node FROM runs WHERE lower(hex(run)) LIKE ?1 || '%')",
+            run,
+            "",
+        );
+        self.on_run(
+            "UPDATE runs SET state = 'queued', attempt = 0, heard = 0, started_ms = NULL, ended_ms = NULL, refused = NULL,
+                until_ms = 4102444800000, due_ms = 4102444800000 WHERE lower(hex(run)) LIKE ?1 || '%' AND ?2 IS NOT NULL",
+            run,
+            "",
+        );
+    }
+
+    /// Where a run stands, as the server has it, and how many boxes of its streams are there.
+    ///
+    /// # Panics
+    /// When there is no such run.
+    pub fn run_state(&mut self, run: &str) -> (String, i64) {
+        let query = sqlx::query(
+            "SELECT state, (SELECT count(*) FROM run_boxes b WHERE b.run = runs.id) FROM runs WHERE lower(hex(run)) LIKE ?1 || '%'",
+        )
+        .bind(run.to_owned());
+        let connection = self.connection.as_mut().expect("open until dropped");
+        let row = self.runtime.block_on(query.fetch_one(connection)).expect("the run");
+        (row.get(0), row.get(1))
+    }
+
+    fn on_run(&mut self, sql: &'static str, run: &str, other: &str) {
+        let query = sqlx::query(sql).bind(run.to_owned()).bind(other.to_owned());
+        let connection = self.connection.as_mut().expect("open until dropped");
+        let done = self.runtime.block_on(query.execute(connection)).expect("a change");
+        assert!(done.rows_affected() > 0, "nothing was changed by: {sql}");
+    }
+
     /// Everybody's first signed bundle.
     ///
     /// # Panics

@@ -5,8 +5,8 @@
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{KdfRecord, Key32, Phrase, parse_words, security_words};
 use holdfast_protocol::bundle::{PrincipalKind, valid_handle};
-use holdfast_protocol::id::{Hash, PrincipalId, RunId, SpaceId};
-use holdfast_protocol::run::Card;
+use holdfast_protocol::id::{Hash, PrincipalId};
+use holdfast_protocol::run::{Attempt, Card};
 use holdfast_protocol::wire::EnrolNode;
 use holdfast_protocol::{cbor, limits};
 use minicbor::{Decode, Encode};
@@ -22,6 +22,17 @@ use crate::signup::refuse_taken;
 
 const OPERATORS: &str = "operators";
 const ATTEMPTS: &str = "attempts";
+
+/// A row of a node's own.
+#[derive(Clone, Copy)]
+pub struct Note<'a> {
+    /// Its table.
+    pub table: &'static str,
+    /// Its key.
+    pub key: &'a [u8],
+    /// What is in it; without, there is no such row any more.
+    pub row: Option<&'a [u8]>,
+}
 
 /// What a new node is made from.
 pub struct NewNode<'a> {
@@ -161,35 +172,41 @@ impl Session {
             .collect()
     }
 
-    /// Notes, durably, that an attempt of a run begins now.
+    /// Notes, durably, that an attempt of a run begins now, and a row beside it: both or neither.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] when this one or a later one was begun here before.
-    pub async fn begin_attempt(&self, space: SpaceId, run: RunId, attempt: u32) -> Result<()> {
-        let key = [space.as_bytes(), run.as_bytes()].concat();
+    pub async fn begin_attempt(&self, of: Attempt, beside: Note<'_>) -> Result<()> {
+        // A server may lease one attempt twice at the same time: the second one finds what the first one wrote.
+        let turn = self.turn(of.space);
+        let _turn = turn.lock().await;
+        let key = [of.space.as_bytes(), &of.run.as_bytes()[..]].concat();
         let before = self.rows.get(ATTEMPTS, &key).await?;
         let before = before
             .and_then(|row| row.as_slice().try_into().ok())
             .map_or(0, u32::from_be_bytes);
-        if before >= attempt {
+        if before >= of.attempt {
             return Err(Error::AlreadyExists(
                 "this attempt of the run was begun here before".into(),
             ));
         }
-        let row = self.rows.put(ATTEMPTS, &key, &attempt.to_be_bytes());
-        self.write(vec![row]).await
+        let row = self.rows.put(ATTEMPTS, &key, &of.attempt.to_be_bytes());
+        self.write(vec![row, self.noted(beside)]).await
     }
 
-    /// Rows of the node's own, boxed like everything a device keeps.
+    /// Writes rows of the node's own, boxed like everything a device keeps: all or none.
     ///
     /// # Errors
     /// The store's.
-    pub async fn note(&self, table: &'static str, key: &[u8], row: Option<&[u8]>) -> Result<()> {
-        let change = match row {
+    pub async fn note(&self, notes: &[Note<'_>]) -> Result<()> {
+        self.write(notes.iter().map(|note| self.noted(*note)).collect()).await
+    }
+
+    fn noted(&self, Note { table, key, row }: Note<'_>) -> Change {
+        match row {
             Some(row) => self.rows.put(table, key, row),
             None => Change::Delete(table, key.to_vec()),
-        };
-        self.write(vec![change]).await
+        }
     }
 
     /// What was noted, by key.

@@ -67,7 +67,7 @@ mod trash;
 
 pub use account::Account;
 pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
-pub use enrol::{NewNode, Operator};
+pub use enrol::{NewNode, Note, Operator};
 pub use error::{Error, Result};
 pub use files::{UploadRequest, UploadedItem, WaitingUpload};
 pub use find::{find_item, find_version};

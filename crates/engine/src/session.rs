@@ -39,7 +39,7 @@ pub struct Session {
     pub(crate) api: Arc<Api>,
     pub(crate) bundles: RwLock<Bundles>,
     pub(crate) spaces: tokio::sync::Mutex<HashMap<SpaceId, Arc<Space>>>,
-    /// Held while a space is fetched.
+    /// Held while a space is fetched, and while a node notes that it begins a run there.
     pub(crate) turns: std::sync::Mutex<HashMap<SpaceId, Arc<tokio::sync::Mutex<()>>>>,
     /// When the server last answered for a space.
     pub(crate) heard: std::sync::Mutex<HashMap<SpaceId, u64>>,

@@ -170,16 +170,16 @@ impl Session {
             .map_err(|_| Error::damaged("this device's own data"))
     }
 
+    /// Held by whoever does something with a space that nobody else may do at the same time.
+    pub(crate) fn turn(&self, id: SpaceId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        turns.entry(id).or_default().clone()
+    }
+
     /// Fetches what is new, checks it and keeps it. One at a time for each space: a slower answer would put an older head
     /// over a newer one.
     pub(crate) async fn sync(&self, id: SpaceId) -> Result<Arc<Space>> {
-        let turn = self
-            .turns
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .entry(id)
-            .or_default()
-            .clone();
+        let turn = self.turn(id);
         let _turn = turn.lock().await;
         let mut space = self.known(id).await?;
         // Read before the server is asked: whatever any device had seen by then must be in the answer.

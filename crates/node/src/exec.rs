@@ -30,6 +30,8 @@ mod runtime;
 mod secret;
 
 #[cfg(target_os = "linux")]
+mod both;
+#[cfg(target_os = "linux")]
 mod bubblewrap;
 #[cfg(target_os = "linux")]
 mod container;
@@ -54,6 +56,8 @@ pub use order::{Event, Network, Order};
 pub use runtime::{Found, Offers, argv};
 pub use secret::Secret;
 
+#[cfg(target_os = "linux")]
+pub use both::Both;
 #[cfg(target_os = "linux")]
 pub use bubblewrap::{Bubblewrap, CgroupUse, Settings};
 #[cfg(target_os = "linux")]

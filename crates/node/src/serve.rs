@@ -22,7 +22,7 @@ use std::time::Duration;
 use holdfast_engine::{Error, Result, Session};
 use holdfast_protocol::id::RunId;
 use holdfast_protocol::run::Attempt;
-use holdfast_protocol::wire::{Lease, RunAttempt};
+use holdfast_protocol::wire::{Lease, RunAttempt, code};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -238,6 +238,39 @@ fn is_final(error: &Error) -> bool {
         error,
         Error::KeysChanged(_) | Error::Locked | Error::NotAllowed(_) | Error::Internal(_)
     )
+}
+
+/// Errors that may pass by themselves: no answer, too much asked at once, or trouble that the server has with itself.
+fn passes(error: &Error) -> bool {
+    match error.bare() {
+        Error::Unreachable(_) => true,
+        Error::Server { code, .. } => {
+            [code::RATE_LIMITED, code::INTERNAL, "timed-out", "http-429"].contains(&code.as_str())
+                || code.starts_with("http-5")
+        }
+        _ => false,
+    }
+}
+
+/// Asks again, less and less often, while what goes wrong may pass by itself.
+///
+/// # Errors
+/// [`Error::Cancelled`] on `stop`; else the error that does not pass.
+async fn persist<T, F>(stop: &CancellationToken, mut ask: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut pause = PAUSE;
+    loop {
+        match ask().await {
+            Err(error) if passes(&error) => {
+                if !rest(&mut pause, stop).await {
+                    return Err(Error::Cancelled);
+                }
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Waits, longer each time. False when it is time to stop.

@@ -49,6 +49,8 @@ pub const ATTEMPTS: u32 = 10;
 pub const STREAM_PART: usize = 64 << 10;
 /// A sealed box of a run's stream, in bytes.
 pub const STREAM_BOX: usize = 128 << 10;
+/// Milliseconds for which a server keeps what a run printed and measured, after the run's end: 180 days.
+pub const SAID_KEPT_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 /// A sealed result of a run, in bytes.
 pub const RUN_RESULT: usize = 512 << 10;
 /// The sentence in a result, in bytes.

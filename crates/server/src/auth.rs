@@ -45,7 +45,7 @@ impl FromRequestParts<Arc<App>> for Person {
     }
 }
 
-/// The signed-in caller, who must be a node.
+/// The signed-in caller, who must be a node, and does not ask too often.
 pub(crate) struct Node(pub(crate) Session);
 
 impl FromRequestParts<Arc<App>> for Node {
@@ -54,7 +54,7 @@ impl FromRequestParts<Arc<App>> for Node {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
         let Caller(caller) = Caller::from_request_parts(parts, app).await?;
         match caller.kind {
-            PrincipalKind::Node => Ok(Self(caller)),
+            PrincipalKind::Node => app.rules.pace_node(caller).map(|()| Self(caller)),
             PrincipalKind::User => Err(Failure::NotAllowed("this is for nodes alone")),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_crypto::security_words;
 use holdfast_engine::{Account, Error, NewNode, Session};
-use holdfast_node::exec::{Bubblewrap, Settings, Unavailable, Workspaces};
+use holdfast_node::exec::{Both, Bubblewrap, Settings, Unavailable, Workspaces};
 use holdfast_node::serve::{Choices, Node, Told};
 use holdfast_task::CEILINGS;
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,7 @@ async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
         }
     };
     let state = place.profile.data().join("node");
-    let executor = Bubblewrap::find(&state, Settings::default()).map_err(unavailable)?;
+    let executor = Both::new(Bubblewrap::find(&state, Settings::default()).map_err(unavailable)?);
     let runs = args.workspace.unwrap_or_else(|| state.join("runs"));
     let workspaces = Workspaces::open(&runs).map_err(unavailable)?;
     let session = Arc::new(open(&place, &args.secret_file).await?);

@@ -2,6 +2,7 @@
 
 use holdfast_crypto::Key32;
 use holdfast_protocol::id::{RunId, SpaceId};
+use holdfast_protocol::limits;
 use holdfast_protocol::replay::{Adopted, OrderedRun, Outcome, Run, Space};
 use holdfast_protocol::run::{Attempt, LogLine, MetricPoint, Stream, StreamHash, open_box, stream_key};
 use holdfast_protocol::wire::{self, RunRow};
@@ -211,6 +212,13 @@ impl Session {
 }
 
 impl Watched {
+    /// Whether nothing of it is there because its time is over ([`limits::SAID_KEPT_MS`]).
+    #[must_use]
+    pub fn is_gone(&self, adopted: &Adopted, now_ms: u64) -> bool {
+        let until_ms = adopted.result.ended_ms.saturating_add(limits::SAID_KEPT_MS);
+        self.ended && self.hash.boxes == 0 && until_ms <= now_ms
+    }
+
     /// Whether what was read is all that the node says it sent. Before the result is known there is nothing to compare.
     #[must_use]
     pub fn is_whole(&self, adopted: &Adopted) -> bool {
@@ -227,5 +235,68 @@ fn status(space: &Space, ordered: &OrderedRun, row: Option<RunRow>) -> RunStatus
         run: space.contents().runs().get(&ordered.run).cloned(),
         ordered: ordered.clone(),
         row,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_protocol::id::{Hash, PrincipalId};
+    use holdfast_protocol::run::{End, FORMAT, RunResult, StreamEnd};
+
+    use super::*;
+
+    #[test]
+    fn an_empty_stream_is_no_damage_once_its_time_is_over() {
+        let of = Attempt {
+            space: SpaceId([1; 32]),
+            run: RunId([2; 16]),
+            attempt: 1,
+        };
+        let start = || StreamHash::start(of, Stream::Log);
+        let mut sent = start();
+        sent.take(b"a box");
+        let ended_ms = 5_000;
+        let adopted = Adopted {
+            result: RunResult {
+                format: FORMAT,
+                space: of.space,
+                run: of.run,
+                attempt: of.attempt,
+                spec: Hash::ZERO,
+                inputs: Vec::new(),
+                made: Vec::new(),
+                streams: vec![StreamEnd {
+                    stream: "log".into(),
+                    boxes: sent.boxes,
+                    hash: sent.hash,
+                }],
+                end: End::Succeeded,
+                exit_code: Some(0),
+                started_ms: 1,
+                ended_ms,
+                sentence: String::new(),
+            },
+            by: PrincipalId([3; 16]),
+            time_ms: 6_000,
+        };
+        let watched = |hash, ended| Watched {
+            of,
+            stream: Stream::Log,
+            key: Key32::fill_with(|_| ()),
+            hash,
+            ended,
+        };
+        let over = ended_ms + limits::SAID_KEPT_MS;
+        let none = watched(start(), true);
+        assert!(!none.is_whole(&adopted));
+        assert!(!none.is_gone(&adopted, over - 1), "kept back by the server");
+        assert!(none.is_gone(&adopted, over));
+        assert!(!watched(start(), false).is_gone(&adopted, over), "more may come");
+        let all = watched(sent, true);
+        assert!(all.is_whole(&adopted) && !all.is_gone(&adopted, over));
+        let mut some = start();
+        some.take(b"another box");
+        let some = watched(some, true);
+        assert!(!some.is_whole(&adopted) && !some.is_gone(&adopted, over), "cut short");
     }
 }

@@ -54,6 +54,21 @@ impl Engine {
         }
     }
 
+    /// Where in what it says of itself stands which limits it holds for this user.
+    fn holds(self, info: &serde_json::Value) -> [(&'static str, bool); 3] {
+        match self {
+            Self::Podman => ["memory", "pids", "cpu"].map(|name| {
+                let controllers = info["host"]["cgroupControllers"].as_array();
+                (
+                    name,
+                    controllers.is_some_and(|all| all.iter().any(|known| known == name)),
+                )
+            }),
+            Self::Docker => [("memory", "MemoryLimit"), ("pids", "PidsLimit"), ("cpu", "CpuCfsQuota")]
+                .map(|(name, key)| (name, info[key] == true)),
+        }
+    }
+
     /// Ends a container at once and removes it.
     fn remove(self) -> &'static [&'static str] {
         match self {
@@ -86,8 +101,9 @@ impl Container {
             let Some(program) = program_in(engine.program(), folders) else {
                 continue;
             };
-            match asked(Command::new(&program).args(["info", "--format", "json"])) {
-                Ok(_) => {
+            let info = asked(Command::new(&program).args(["info", "--format", "json"]));
+            match info.and_then(|info| holds_limits(engine, &info)) {
+                Ok(()) => {
                     let version = asked(Command::new(&program).arg("--version")).unwrap_or_default();
                     let container = Self {
                         engine,
@@ -105,6 +121,24 @@ impl Container {
         }
         Err(why)
     }
+}
+
+/// An engine that can't hold a limit takes the words for it all the same, and only warns.
+fn holds_limits(engine: Engine, info: &str) -> Result<(), String> {
+    let info = serde_json::from_str(info).unwrap_or_default();
+    let missing: Vec<&str> = engine
+        .holds(&info)
+        .into_iter()
+        .filter(|(_, holds)| !holds)
+        .map(|(name, _)| name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "it can't limit {} for this user (no cgroup v2 of its own)",
+        missing.join(", ")
+    ))
 }
 
 impl Container {

@@ -11,7 +11,7 @@ use holdfast_task::{Host, Image, Limits, Task, Values};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Node, PAUSE, Told, named, streams};
+use super::{Node, Told, named, passes, persist, streams};
 use crate::exec::{Ended, Event, How, Network, Order, Secret, Workspace, argv};
 
 /// Events that wait to be sent: a task that prints faster waits with them.
@@ -24,6 +24,9 @@ struct Done {
     sentence: String,
     made: Vec<Made>,
 }
+
+/// How it went, or why it was not begun although it had been accepted.
+type Carried = Result<std::result::Result<Done, RefusedRun>>;
 
 impl Done {
     fn ended(end: End, sentence: impl Into<String>) -> Self {
@@ -44,12 +47,12 @@ impl Node {
         withdrawn: &CancellationToken,
         stop: &CancellationToken,
     ) -> Result<()> {
-        let accepted = match self.accept(of, withdrawn).await? {
+        let accepted = match self.accept(of, withdrawn, stop).await? {
             Ok(accepted) => accepted,
-            Err(refused) => return self.refuse(of, refused).await,
+            Err(refused) => return self.refuse(of, refused, stop).await,
         };
         // An attempt of which the server has heard nothing did not begin, for it, and its number is given again.
-        match self.session.api().heartbeat(vec![named(of)]).await {
+        match persist(stop, || self.session.api().heartbeat(vec![named(of)])).await {
             Ok(heard) if heard.stop.is_empty() => {}
             Ok(_) => return Ok(()),
             Err(error) => return Err(error),
@@ -63,7 +66,7 @@ impl Node {
                     code: "run-repeated".into(),
                     sentence,
                 };
-                return self.refuse(of, refused).await;
+                return self.refuse(of, refused, stop).await;
             }
             Err(other) => return Err(other),
         }
@@ -93,7 +96,14 @@ impl Node {
         };
         let done = self.carry_out(&accepted, events, &ends).await;
         guard.abort();
-        let mut done = done.unwrap_or_else(|error| Done::ended(End::BrokenOff, sentence_of(&error)));
+        let mut done = match done {
+            Ok(Ok(done)) => done,
+            Ok(Err(refused)) => {
+                self.refuse(of, refused, stop).await?;
+                return self.forget_begun(of).await;
+            }
+            Err(error) => Done::ended(End::BrokenOff, sentence_of(&error)),
+        };
         if done.end == End::Stopped && !withdrawn.is_cancelled() && stop.is_cancelled() {
             done = Done::ended(End::BrokenOff, "The node was stopped in the middle of it.");
         }
@@ -108,20 +118,20 @@ impl Node {
             }
             Err(_) => {}
         }
-        self.finish(of, result, &accepted).await
+        self.finish(of, result, &accepted, stop).await
     }
 
-    /// Sends the result, and tries again while the server does not answer.
-    async fn finish(&self, of: Attempt, result: RunResult, accepted: &Accepted) -> Result<()> {
+    /// Sends the result. A node that stops before the server took it sends it at its next start.
+    async fn finish(
+        &self,
+        of: Attempt,
+        result: RunResult,
+        accepted: &Accepted,
+        stop: &CancellationToken,
+    ) -> Result<()> {
         let word = format!("{:?}", result.end).to_lowercase();
         match self.conclude(of, result, &accepted.key).await {
-            Err(Error::Unreachable(_)) => {
-                let mut pause = PAUSE;
-                while let Err(Error::Unreachable(_)) = self.send_left_over_results().await {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(super::LONGEST_PAUSE);
-                }
-            }
+            Err(error) if passes(&error) => persist(stop, || self.send_left_over_results()).await?,
             other => other?,
         }
         self.tell(Told::Ended(of.run, of.attempt, word));
@@ -133,19 +143,13 @@ impl Node {
         &self,
         of: Attempt,
         withdrawn: &CancellationToken,
+        stop: &CancellationToken,
     ) -> Result<std::result::Result<Accepted, RefusedRun>> {
-        let mut pause = PAUSE;
-        loop {
-            match self.session.accept_run(of).await {
-                Err(Error::Unreachable(_)) => {
-                    if !super::rest(&mut pause, withdrawn).await {
-                        return Err(Error::Cancelled);
-                    }
-                }
-                Ok(Ok(accepted)) => return Ok(self.fits(&accepted.spec).map(|()| accepted)),
-                other => return other,
-            }
-        }
+        let accepted = tokio::select! {
+            accepted = persist(withdrawn, || self.session.accept_run(of)) => accepted?,
+            () = stop.cancelled() => return Err(Error::Cancelled),
+        };
+        Ok(accepted.and_then(|accepted| self.fits(&accepted.spec).map(|()| accepted)))
     }
 
     /// Whether this computer can do it.
@@ -180,21 +184,17 @@ impl Node {
         Ok(())
     }
 
-    async fn refuse(&self, of: Attempt, refused: RefusedRun) -> Result<()> {
-        self.tell(Told::Refused(of.run, refused.code.clone(), refused.sentence));
-        match self.session.api().refuse_run(of, &refused.code).await {
+    async fn refuse(&self, of: Attempt, refused: RefusedRun, stop: &CancellationToken) -> Result<()> {
+        let RefusedRun { code, sentence } = refused;
+        self.tell(Told::Refused(of.run, code.clone(), sentence));
+        match persist(stop, || self.session.api().refuse_run(of, &code)).await {
             // Without a lease there is nobody to be told.
             Ok(()) | Err(Error::NotFound { .. } | Error::Conflict(_) | Error::NotAllowed(_)) => Ok(()),
             Err(other) => Err(other),
         }
     }
 
-    async fn carry_out(
-        &self,
-        accepted: &Accepted,
-        events: mpsc::Sender<Event>,
-        ends: &CancellationToken,
-    ) -> Result<Done> {
+    async fn carry_out(&self, accepted: &Accepted, events: mpsc::Sender<Event>, ends: &CancellationToken) -> Carried {
         let workspace = self
             .workspaces
             .create()
@@ -215,23 +215,23 @@ impl Node {
         workspace: &Workspace,
         events: mpsc::Sender<Event>,
         ends: &CancellationToken,
-    ) -> Result<Done> {
-        let progress: Arc<dyn Progress> = Arc::new(Silent);
-        let spec = &accepted.spec;
-        self.session
-            .fetch_granted(accepted, 0, &workspace.task(), &progress, ends)
-            .await
-            .map_err(|error| stopped_or(error, ends))?;
-        for (number, input) in spec.inputs.iter().enumerate() {
-            let to = workspace.inputs().join(&input.name);
-            std::fs::create_dir_all(&to).map_err(|error| Error::io(&to, &error))?;
-            self.session
-                .fetch_granted(accepted, number + 1, &to, &progress, ends)
-                .await?;
+    ) -> Carried {
+        if let Err(error) = self.open(accepted, workspace, ends).await {
+            if ends.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if !matches!(error.bare(), Error::Damaged { .. }) {
+                return Err(error);
+            }
+            // Nothing was carried out, and the next attempt would find the same.
+            return Ok(Err(RefusedRun {
+                code: "run-input".into(),
+                sentence: "What the server has of the task or an input is not what was signed.".into(),
+            }));
         }
         let order = match order(accepted, workspace, self.choices.private_hosts).await? {
             Ok(order) => order,
-            Err(sentence) => return Ok(Done::ended(End::Failed, sentence)),
+            Err(sentence) => return Ok(Ok(Done::ended(End::Failed, sentence))),
         };
         let ended = self.executor.run(order, events.clone(), ends.clone()).await;
         if !ended.clean {
@@ -254,12 +254,24 @@ impl Node {
                 }
             }
         }
-        Ok(done)
+        Ok(Ok(done))
     }
-}
 
-fn stopped_or(error: Error, ends: &CancellationToken) -> Error {
-    if ends.is_cancelled() { Error::Cancelled } else { error }
+    /// Opens the task and its inputs.
+    async fn open(&self, accepted: &Accepted, workspace: &Workspace, ends: &CancellationToken) -> Result<()> {
+        let progress: Arc<dyn Progress> = Arc::new(Silent);
+        self.session
+            .fetch_granted(accepted, 0, &workspace.task(), &progress, ends)
+            .await?;
+        for (number, input) in accepted.spec.inputs.iter().enumerate() {
+            let to = workspace.inputs().join(&input.name);
+            std::fs::create_dir_all(&to).map_err(|error| Error::io(&to, &error))?;
+            self.session
+                .fetch_granted(accepted, number + 1, &to, &progress, ends)
+                .await?;
+        }
+        Ok(())
+    }
 }
 
 fn how(ended: &Ended) -> Done {
@@ -282,7 +294,6 @@ fn how(ended: &Ended) -> Done {
 /// What a node says to the members about an error of its own: what kind, and nothing of its paths.
 fn sentence_of(error: &Error) -> String {
     match error.bare() {
-        Error::Damaged { .. } => "What the server has of the task or an input is not what was signed.".into(),
         Error::Full(_) => "There was no room left.".into(),
         Error::Cancelled => "It was ended before it was done.".into(),
         Error::Unreachable(_) => "The server did not answer.".into(),

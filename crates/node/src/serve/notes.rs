@@ -1,6 +1,6 @@
 //! What a node writes down for the time after its own end, boxed like everything a device keeps.
 
-use holdfast_engine::{Error, Result};
+use holdfast_engine::{Error, Note, Result};
 use holdfast_protocol::id::{Hash, RunId, SpaceId};
 use holdfast_protocol::run::{Attempt, End, FORMAT, RunResult};
 use holdfast_protocol::{KeyField, cbor, limits};
@@ -52,6 +52,10 @@ fn row(of: Attempt) -> Vec<u8> {
     [of.space.as_bytes(), of.run.as_bytes(), &of.attempt.to_be_bytes()[..]].concat()
 }
 
+fn gone<'a>(table: &'static str, key: &'a [u8]) -> Note<'a> {
+    Note { table, key, row: None }
+}
+
 fn read<T>(bytes: &[u8]) -> Result<T>
 where
     T: Encode<()> + for<'b> Decode<'b, ()>,
@@ -77,9 +81,17 @@ impl Node {
             key: accepted.key.clone(),
             started_ms,
         };
-        self.session.begin_attempt(of.space, of.run, of.attempt).await?;
-        let row = row(of);
-        self.session.note(BEGUN, &row, Some(&cbor::encode(&begun))).await
+        let beside = Note {
+            table: BEGUN,
+            key: &row(of),
+            row: Some(&cbor::encode(&begun)),
+        };
+        self.session.begin_attempt(of, beside).await
+    }
+
+    /// Forgets that an attempt was begun of which there is nothing to say any more. It is not begun a second time all the same.
+    pub(super) async fn forget_begun(&self, of: Attempt) -> Result<()> {
+        self.session.note(&[gone(BEGUN, &row(of))]).await
     }
 
     /// Keeps a result until the server has it, and sends it.
@@ -93,10 +105,13 @@ impl Node {
             sealed: sealed.into(),
             again,
         };
-        self.session
-            .note(RESULTS, &row(of), Some(&cbor::encode(&unsent)))
-            .await?;
-        self.session.note(BEGUN, &row(of), None).await?;
+        let key = row(of);
+        let kept = Note {
+            table: RESULTS,
+            key: &key,
+            row: Some(&cbor::encode(&unsent)),
+        };
+        self.session.note(&[kept, gone(BEGUN, &key)]).await?;
         self.send_result(&unsent).await
     }
 
@@ -115,7 +130,7 @@ impl Node {
             }
             Err(other) => return Err(other),
         }
-        session.note(RESULTS, &row(of), None).await
+        session.note(&[gone(RESULTS, &row(of))]).await
     }
 
     /// Sends every result that the server may not have.

@@ -57,7 +57,7 @@ impl<T: Encode<()> + Send + Sync> Outgoing<T> {
         loop {
             match session.api().put_box(of, self.stream, number, sealed.clone()).await {
                 Ok(()) => break,
-                Err(Error::Unreachable(_)) => {
+                Err(error) if super::passes(&error) => {
                     tokio::select! {
                         () = tokio::time::sleep(PAUSE) => {}
                         () = gone.cancelled() => return Err(Error::Cancelled),

@@ -12,34 +12,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-/// Whether this computer lets an ordinary user build walls at all; says so where it does not. There no task can be carried out,
-/// and there is nothing to test.
-#[allow(clippy::print_stderr, reason = "says what it did not do")]
-pub(crate) fn walls() -> bool {
-    static POSSIBLE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *POSSIBLE.get_or_init(|| {
-        let mut command = Command::new("bwrap");
-        command.args([
-            "--unshare-all",
-            "--ro-bind",
-            "/",
-            "/",
-            "--proc",
-            "/proc",
-            "--",
-            "/bin/true",
-        ]);
-        if rustix::process::geteuid().is_root() {
-            command.uid(65_534).gid(65_534);
-        }
-        let tried = command.stdin(Stdio::null()).output();
-        let possible = tried.as_ref().is_ok_and(|output| output.status.success());
-        if !possible {
-            eprintln!("skipped: no walls can be built on this computer: {tried:?}");
-        }
-        possible
-    })
-}
+#[path = "../../../../tests/src/walls.rs"]
+mod walls;
+
+pub(crate) use walls::walls;
 
 pub(crate) struct Node {
     folder: tempfile::TempDir,

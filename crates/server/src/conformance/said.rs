@@ -129,6 +129,53 @@ pub(super) async fn results_come_once(database: &dyn Database) {
     assert_eq!(refused("run-input").await, conflict);
 }
 
+pub(super) async fn what_was_said_goes_long_after_the_end(database: &dyn Database) {
+    begin(database, 74).await;
+    for n in 1..=2 {
+        let ordered = work(74, 1 + n, order(74, n, 90_000), 20);
+        database.append(ordered).await.expect("an entry");
+    }
+    take(database, 74, 60).await;
+    take(database, 74, 60).await;
+    for n in 1..=2 {
+        let mut new = boxed(74, 1, 0, b"abc");
+        new.of = attempted(74, n, 1, 70);
+        database.put_box(new).await.expect("a box");
+    }
+    database.put_result(result(74, 1, false, b"made")).await.expect("kept");
+    let live = async || database.usage(space(74)).await.expect("usage").live_bytes;
+    let results = async || {
+        let found = database.result(space(74), run(1)).await;
+        found.expect("an answer").is_some()
+    };
+    database.sweep_said(80).await.expect("swept");
+    assert_eq!(live().await, 3 + 3 + 4, "not old enough");
+    database.sweep_said(10_000).await.expect("swept");
+    assert_eq!(live().await, 3 + 4, "one runs, of the other only the boxes go");
+    assert!(results().await, "nobody has taken it over");
+    let asked = AskedBoxes {
+        space: space(74),
+        run: run(1),
+        attempt: 1,
+        stream: Stream::Log,
+        from: 0,
+        limit: 10,
+        bytes: 10,
+    };
+    let read = database.boxes(asked).await.expect("an answer").expect("an attempt");
+    assert_eq!((read.boxes.len(), read.over, read.stored), (0, true, 0));
+    let mut late = boxed(74, 1, 0, b"abc");
+    late.of = attempted(74, 1, 1, 10_000);
+    assert_eq!(database.put_box(late).await, Err(StoreError::Conflict), "it stays gone");
+    database
+        .append(work(74, 4, WorkChange::Adopt(run(1)), 90))
+        .await
+        .expect("an entry");
+    database.sweep_said(10_000).await.expect("swept");
+    assert!(!results().await);
+    assert_eq!(live().await, 3, "the one that runs");
+}
+
 pub(super) async fn packs_wait_with_a_result(database: &dyn Database) {
     begin(database, 73).await;
     database

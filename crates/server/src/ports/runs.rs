@@ -190,4 +190,7 @@ pub trait Runs: Send + Sync {
     async fn result(&self, space: SpaceId, run: RunId) -> Result<Option<RunResult>>;
     /// Forgets capsules stored before this time whose run neither waits nor runs, and tokens of nodes that are over.
     async fn sweep_runs(&self, capsules_before_ms: u64, now_ms: u64) -> Result<()>;
+    /// Forgets what was said of runs that were over before this time: their boxes, and their results unless somebody may still
+    /// adopt them.
+    async fn sweep_said(&self, over_before_ms: u64) -> Result<()>;
 }

@@ -71,7 +71,7 @@ pub(crate) async fn end(
 /// Keeps what a node says about its computer.
 #[utoipa::path(put, path = "/v1/node/card", tag = "nodes", security(("bearer" = [])), request_body = NodeCard, responses(
     (status = 204, description = "Kept"),
-    (status = "4XX", description = "401, 403 people, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 422, 429", body = ErrorBody),
 ))]
 pub(crate) async fn set_card(
     State(app): State<Arc<App>>,
@@ -84,7 +84,7 @@ pub(crate) async fn set_card(
 /// Leases a run to the node that asks. Answers when there is one, or after `wait_ms`.
 #[utoipa::path(post, path = "/v1/node/lease", tag = "nodes", security(("bearer" = [])), request_body = AskLease, responses(
     (status = 200, description = "A lease, or none", body = Leased),
-    (status = "4XX", description = "401, 403 people, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 422, 429", body = ErrorBody),
 ))]
 pub(crate) async fn lease(
     State(app): State<Arc<App>>,
@@ -97,7 +97,7 @@ pub(crate) async fn lease(
 /// Keeps the leases of what the node works on, and says what it has to stop.
 #[utoipa::path(post, path = "/v1/node/heartbeat", tag = "nodes", security(("bearer" = [])), request_body = Heartbeat, responses(
     (status = 200, description = "Heard", body = Heard),
-    (status = "4XX", description = "401, 403 people, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 422, 429", body = ErrorBody),
 ))]
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,

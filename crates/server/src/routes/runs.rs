@@ -55,7 +55,7 @@ pub(crate) async fn put_capsule(
 #[utoipa::path(get, path = "/v1/spaces/{space}/runs/{run}/capsule", tag = "runs", security(("bearer" = [])),
     params(("space" = String, Path, description = "Hex id"), ("run" = String, Path, description = "Hex id")), responses(
     (status = 200, description = "The capsule", body = Vec<u8>, content_type = "application/octet-stream"),
-    (status = "4XX", description = "401, 403 people, 404", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 404, 429", body = ErrorBody),
 ))]
 pub(crate) async fn capsule(
     State(app): State<Arc<App>>,
@@ -101,7 +101,7 @@ pub(crate) async fn show(
     params(("space" = String, Path, description = "Hex id"), ("run" = String, Path, description = "Hex id")),
     request_body = RefuseRun, responses(
     (status = 204, description = "Noted, now or by an earlier, identical request"),
-    (status = "4XX", description = "401, 403 people, 404, 409 not under way, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 404, 409 not under way, 422, 429", body = ErrorBody),
 ))]
 pub(crate) async fn refuse(
     State(app): State<Arc<App>>,
@@ -123,7 +123,7 @@ pub(crate) async fn refuse(
         ("again" = Option<bool>, Query, description = "Broken off")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
     (status = 204, description = "Kept, now or by an earlier, identical request"),
-    (status = "4XX", description = "401, 403 people, 404, 409 there is one, or the attempt is over, 413, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 404, 409 there is one, or the attempt is over, 413, 422, 429", body = ErrorBody),
     (status = "5XX", description = "507 disk", body = ErrorBody),
 ))]
 pub(crate) async fn put_result(

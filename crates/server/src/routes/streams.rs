@@ -33,7 +33,7 @@ pub(crate) struct FromBox {
         ("n" = u64, Path, description = "Number from 0")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
     (status = 204, description = "Stored"),
-    (status = "4XX", description = "401, 403 people, 404, 409 not the next one, or after the result, 413, 422", body = ErrorBody),
+    (status = "4XX", description = "401, 403 people, 404, 409 not the next one, or after the result, 413, 422, 429", body = ErrorBody),
     (status = "5XX", description = "507 quota or disk", body = ErrorBody),
 ))]
 pub(crate) async fn put_box(

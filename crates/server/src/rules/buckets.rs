@@ -30,6 +30,9 @@ pub(super) enum Limit {
     NodeToken,
     /// Nodes that are registered from one address.
     Enrol,
+    /// Requests of one node about its runs. A node at its busiest stays far below; one that runs wild does not take the server
+    /// along.
+    Node,
 }
 
 impl Limit {
@@ -40,6 +43,7 @@ impl Limit {
             Self::SignUp => 60,
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 20,
             Self::Directory => 300,
+            Self::Node => 1_000,
         }
     }
 
@@ -50,6 +54,7 @@ impl Limit {
             Self::SignUp => 1_000,
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 10_000,
             Self::Directory => 200,
+            Self::Node => 10,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use holdfast_protocol::limits;
+
 use super::{Failure, Rules};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -22,7 +24,7 @@ pub struct Cleaned {
 }
 
 impl Rules {
-    /// Removes packs whose time is over, logs that were on their way here, capsules that no run waits for, bytes that have no row, unfinished writes, and tokens and invitations that have ended.
+    /// Removes packs whose time is over, logs that were on their way here, capsules that no run waits for, what was said of runs that are long over, bytes that have no row, unfinished writes, and tokens and invitations that have ended.
     ///
     /// # Errors
     /// As the ports report; what was done by then is done.
@@ -42,6 +44,9 @@ impl Rules {
         self.settle().await?;
         self.database
             .sweep_runs(now_ms.saturating_sub(UNNAMED_MS), now_ms)
+            .await?;
+        self.database
+            .sweep_said(now_ms.saturating_sub(limits::SAID_KEPT_MS))
             .await?;
         let old = self
             .database

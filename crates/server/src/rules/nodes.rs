@@ -73,6 +73,15 @@ impl Rules {
         })
     }
 
+    /// Counts a request of a node about its runs.
+    ///
+    /// # Errors
+    /// [`Failure::RateLimited`].
+    pub(crate) fn pace_node(&self, caller: Session) -> Result<(), Failure> {
+        let now_ms = self.now_ms();
+        self.limiter.take(Limit::Node, caller.principal.as_bytes(), now_ms)
+    }
+
     /// Nodes that the caller enrolled, and those of the caller's projects.
     ///
     /// # Errors

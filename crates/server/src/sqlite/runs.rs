@@ -51,4 +51,7 @@ impl Runs for Sqlite {
     async fn sweep_runs(&self, capsules_before_ms: u64, now_ms: u64) -> Result<()> {
         self.delete_old_capsules(capsules_before_ms, now_ms).await
     }
+    async fn sweep_said(&self, over_before_ms: u64) -> Result<()> {
+        self.delete_old_said(over_before_ms).await
+    }
 }

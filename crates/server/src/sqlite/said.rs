@@ -5,7 +5,7 @@ use holdfast_protocol::wire::{B64, RunResult, RunState};
 use sqlx::{Row, Sqlite as Sql, Transaction};
 
 use super::capsules::{check_quota, count, length};
-use super::row::{bytes, changed, int, small, state, uint};
+use super::row::{bytes, changed, id, int, small, state, uint};
 use super::{Sqlite, broken};
 use crate::ports::{AskedBoxes, Attempted, ChangedRun, NewBox, NewResult, Result, StoreError, StoredBoxes};
 
@@ -237,6 +237,31 @@ impl Sqlite {
         Ok(moved)
     }
 
+    pub(super) async fn delete_old_said(&self, before_ms: u64) -> Result<()> {
+        let old = sqlx::query(OLD)
+            .bind(int(before_ms))
+            .fetch_all(&self.read)
+            .await
+            .map_err(broken)?;
+        // One run after the other: nobody waits long for the write lock.
+        for row in old {
+            let key: i64 = row.try_get(0).map_err(broken)?;
+            let mut tx = self.begin().await?;
+            let mut bytes = 0;
+            for statement in FORGET {
+                let gone: Vec<i64> = sqlx::query_scalar(statement)
+                    .bind(key)
+                    .fetch_all(&mut *tx)
+                    .await
+                    .map_err(broken)?;
+                bytes += gone.iter().sum::<i64>();
+            }
+            count(&mut tx, SpaceId(id(&row, 1)?), -bytes).await?;
+            tx.commit().await.map_err(broken)?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn select_result(&self, space: SpaceId, run: RunId) -> Result<Option<RunResult>> {
         let row = sqlx::query(
             "SELECT e.attempt, e.sealed FROM run_results e JOIN runs r ON r.id = e.run
@@ -256,6 +281,18 @@ impl Sqlite {
         .transpose()
     }
 }
+
+/// Runs that were over before then and of which something is left that may go.
+const OLD: &str = "SELECT r.id, r.space FROM runs r
+     WHERE r.state NOT IN ('queued', 'running') AND coalesce(r.ended_ms, r.queued_ms) < ?
+        AND (EXISTS (SELECT 1 FROM run_boxes b WHERE b.run = r.id)
+            OR (r.state <> 'ended' AND EXISTS (SELECT 1 FROM run_results e WHERE e.run = r.id)))";
+
+/// What of them goes.
+const FORGET: [&str; 2] = [
+    "DELETE FROM run_boxes WHERE run = ? RETURNING length(sealed)",
+    "DELETE FROM run_results WHERE run = ?1 AND (SELECT state FROM runs WHERE id = ?1) <> 'ended' RETURNING length(sealed)",
+];
 
 async fn heard(tx: &mut Transaction<'static, Sql>, key: i64) -> Result<()> {
     sqlx::query("UPDATE runs SET heard = 1 WHERE id = ? AND heard = 0")

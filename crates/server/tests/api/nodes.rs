@@ -84,6 +84,40 @@ async fn a_token_lets_one_node_in() {
     assert!(rows[0].seen_ms.is_some());
 }
 
+/// A node that runs wild is slowed down, and nobody else is.
+#[tokio::test]
+async fn what_a_node_asks_is_bounded() {
+    let mut work = Work::begin().await;
+    let run = work.order().await;
+    let other = enrol(&work.server, &work.owner, &node(21)).await;
+    work.server.clock.stop();
+    work.must_lease(run, 1).await;
+    for _ in 1..1_000 {
+        work.beat(run, 1).await;
+    }
+    let slow = (StatusCode::TOO_MANY_REQUESTS, "rate-limited".to_owned());
+    let beat = Heartbeat {
+        runs: vec![work.attempt(run, 1)],
+    };
+    let (status, body) = work.worker.post("/v1/node/heartbeat", &beat).await;
+    assert_eq!((status, body.code()), slow);
+    let (status, body) = work.worker.post("/v1/node/lease", &AskLease { wait_ms: 0 }).await;
+    assert_eq!((status, body.code()), slow);
+    let capsule = work.space.run_path(run, "/capsule");
+    assert_eq!(work.worker.get(&capsule).await.0, slow.0);
+    assert_eq!(work.put_box(run, 1, 0, b"hello").await.0, slow.0);
+    assert_eq!(work.result(run, 1, false, b"made").await, slow.0);
+    assert_eq!(lease(&other, 0).await, None, "another node");
+    assert_eq!(work.state(run).await, (RunState::Running, 1), "people");
+    // A hundred come back each second.
+    work.server.clock.add_ms(1_000);
+    for n in 0..99 {
+        assert_eq!(work.put_box(run, 1, n, b"hello").await.0, DONE);
+    }
+    assert_eq!(work.result(run, 1, false, b"made").await, DONE);
+    assert_eq!(work.result(run, 1, false, b"made").await, slow.0);
+}
+
 #[tokio::test]
 async fn tokens_are_bounded() {
     let server = Server::start().await;

@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::packs::content;
 use crate::people::{Person, rng};
-use crate::server::{DAY, Server};
+use crate::server::{DAY, MINUTE, Server};
 use crate::space::Space;
 use crate::work::{CONFLICT, DONE, FORBIDDEN, MISSING, OK, REFUSED, Work, enrol, node};
 
@@ -108,6 +108,44 @@ async fn capsules_come_before_their_runs() {
     let owner = work.server.sign_in(&work.ana).await;
     let usage: Usage = owner.get(&work.space.path("usage")).await.1.json();
     assert_eq!(usage.live_bytes, 5, "the one that waits again stays");
+}
+
+/// What was said of a run goes 180 days after its end, and counts no longer.
+#[tokio::test]
+async fn streams_and_results_are_kept_for_half_a_year() {
+    let mut work = Work::begin().await;
+    let (adopted, waiting) = (work.order().await, work.order().await);
+    for run in [adopted, waiting] {
+        work.must_lease(run, 1).await;
+        assert_eq!(work.put_box(run, 1, 0, b"hello").await.0, DONE);
+        assert_eq!(work.result(run, 1, false, b"made").await, DONE);
+    }
+    let adopt = work.adopt(adopted, vec![]);
+    work.space.must(&work.owner, &work.ana, adopt).await;
+    let usage = async |owner: &crate::server::Client| {
+        let (_, body) = owner.get(&work.space.path("usage")).await;
+        body.json::<Usage>().live_bytes
+    };
+    work.server.clock.add_ms(180 * DAY - MINUTE);
+    work.server.running().clean_up().await.unwrap();
+    work.owner = work.server.sign_in(&work.ana).await;
+    assert_eq!(usage(&work.owner).await, 2 * (5 + 4));
+    assert_eq!(work.boxes(adopted, 1, 0, 0).await.boxes.len(), 1);
+
+    work.server.clock.add_ms(2 * MINUTE);
+    work.server.running().clean_up().await.unwrap();
+    work.owner = work.server.sign_in(&work.ana).await;
+    assert_eq!(usage(&work.owner).await, 4, "the result that nobody took over yet");
+    for run in [adopted, waiting] {
+        let read = work.boxes(run, 1, 0, 25_000).await;
+        assert_eq!((read.boxes.len(), read.next, read.ended), (0, 0, true));
+    }
+    assert_eq!(
+        work.owner.get(&work.space.run_path(adopted, "/result")).await.0,
+        MISSING
+    );
+    assert_eq!(work.owner.get(&work.space.run_path(waiting, "/result")).await.0, OK);
+    assert_eq!(work.state(waiting).await, (RunState::Ended, 1));
 }
 
 #[tokio::test]

@@ -17,19 +17,30 @@ use serde::de::DeserializeOwned;
 use crate::people::Person;
 use crate::space::Space;
 
-/// The computer's clock and what a test added.
+/// The computer's clock, or the moment at which a test stopped it, and what a test added.
 #[derive(Default)]
-pub struct TestClock(AtomicU64);
+pub struct TestClock {
+    added: AtomicU64,
+    stopped: AtomicU64,
+}
 
 impl TestClock {
     pub fn add_ms(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.added.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub fn stop(&self) {
+        self.stopped.store(SystemClock.now_ms(), Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now_ms(&self) -> u64 {
-        SystemClock.now_ms() + self.0.load(Ordering::SeqCst)
+        let begun = match self.stopped.load(Ordering::SeqCst) {
+            0 => SystemClock.now_ms(),
+            stopped => stopped,
+        };
+        begun + self.added.load(Ordering::SeqCst)
     }
 }
 

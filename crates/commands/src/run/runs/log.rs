@@ -85,16 +85,23 @@ pub(super) async fn more(
         reading.read += 1;
     }
     let ended = reading.watched.ended && reading.left.is_empty();
-    let mut whole = None;
+    let (mut whole, mut gone) = (None, false);
     if ended {
         // The end of a log is the moment to take the result over: whoever followed it wants to see what came of it.
         let view = adopted(app, session, space).await?;
         status = session.run(&view.space, run).await?;
         let result = status.adopted().filter(|adopted| adopted.result.attempt == attempt);
         whole = result.map(|adopted| reading.watched.is_whole(adopted));
+        gone = result.is_some_and(|adopted| reading.watched.is_gone(adopted, session.now_ms()));
     }
     let next = reading.read;
     app.keep_reading(reading);
+    if whole == Some(false) && gone {
+        return Err(Error::Missing(
+            "The log of this run is no longer kept: its server forgets logs 180 days after the end.".into(),
+        )
+        .advise("What the run made is in the project still: `holdfast run artifacts`."));
+    }
     if whole == Some(false) {
         return Err(Error::damaged("the run's log"));
     }

@@ -183,6 +183,7 @@ pub(super) async fn metrics(session: &Session, place: &Place) -> Result<Vec<Metr
     if let Some(adopted) = place.status.adopted()
         && watched.ended
         && !watched.is_whole(adopted)
+        && !watched.is_gone(adopted, session.now_ms())
     {
         return Err(Error::damaged("what the run measured"));
     }

@@ -24,6 +24,15 @@ fn order(run: &Workspace) -> Order {
     order
 }
 
+/// What Podman and Docker say of themselves where they hold all limits.
+const INFO: &str = r#"{"host":{"cgroupControllers":["cpuset","cpu","memory","pids"]},"MemoryLimit":true,"PidsLimit":true,"CpuCfsQuota":true}"#;
+
+/// An engine that says so, and else does as the script says.
+fn answering(script: &str) -> String {
+    format!("if [ "$1" = info ]; then echo '{INFO}'; exit 0; fi
+{script}")
+}
+
 /// A folder with a program that looks like an engine.
 fn pretended(folder: &Path, name: &str, script: &str) -> Vec<PathBuf> {
     let program = folder.join(name);
@@ -88,12 +97,35 @@ fn an_engine_that_does_not_answer_is_none() {
         "docker does not work here: Cannot connect to the daemon."
     );
     // Another one that answers is taken.
-    let folders = pretended(folder.path(), "podman", "echo podman version 5");
+    let folders = pretended(folder.path(), "podman", &answering("echo podman version 5"));
     let found = Container::find_in(&folders).unwrap();
     assert_eq!(
         (found.engine, found.version.as_str()),
         (Engine::Podman, "podman version 5")
     );
+}
+
+/// As rootless Podman on a computer with the first version of cgroups: it would only warn.
+#[test]
+fn an_engine_that_holds_no_limits_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for (info, missing) in [
+        (r#"{"host":{"cgroupControllers":[]}}"#, "memory, pids, cpu"),
+        (r#"{"host":{"cgroupControllers":["memory","pids"]}}"#, "cpu"),
+        ("{}", "memory, pids, cpu"),
+        ("nothing that makes sense", "memory, pids, cpu"),
+    ] {
+        let folders = pretended(folder.path(), "podman", &format!("echo '{info}'"));
+        let why = Container::find_in(&folders).err().map(|error| error.to_string());
+        let said =
+            format!("podman does not work here: it can't limit {missing} for this user (no cgroup v2 of its own)");
+        assert_eq!(why, Some(said));
+    }
+    let script = INFO.replace(r#""PidsLimit":true"#, r#""PidsLimit":false"#);
+    let folders = pretended(folder.path(), "docker", &format!("echo '{script}'"));
+    std::fs::remove_file(folder.path().join("podman")).unwrap();
+    let why = Container::find_in(&folders).err().map(|error| error.to_string());
+    assert!(why.unwrap().contains("can't limit pids for"));
 }
 
 async fn carried_out(script: &str, stop_after: Option<Duration>) -> (Ended, Vec<Event>, String) {
@@ -103,7 +135,7 @@ async fn carried_out(script: &str, stop_after: Option<Duration>) -> (Ended, Vec<
         "echo \"$@\" >> {}\ncase $1 in info|--version|rm) exit 0;; esac\n{script}",
         log.display()
     );
-    let container = Container::find_in(&pretended(folder.path(), "podman", &script)).unwrap();
+    let container = Container::find_in(&pretended(folder.path(), "podman", &answering(&script))).unwrap();
     let workspaces = Workspaces::open(&folder.path().join("runs")).unwrap();
     let run = workspaces.create().unwrap();
     let mut order = order(&run);
@@ -187,7 +219,7 @@ fn what_a_killed_node_left_is_ended_and_wiped() {
         fs::create_dir_all(memory.join(name).join("secrets")).unwrap();
     }
     let script = format!("echo \"$@\" >> {}", folder.path().join("log").display());
-    let container = Container::find_in(&pretended(folder.path(), "docker", &script)).unwrap();
+    let container = Container::find_in(&pretended(folder.path(), "docker", &answering(&script))).unwrap();
     container.sweep(&memory);
     assert!(!memory.join(&gone).exists() && memory.join(&here).exists());
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
