@@ -141,7 +141,7 @@ async fn a_node_is_added_compared_let_in_watched_stopped_and_put_out() {
     part(&window, "Runs").await;
     window.click("New run").await;
     window.select("Task", "slow").await;
-    window.sees("at most 2 minutes").await;
+    window.sees("2 minutes, 67.1 MB of memory").await;
     window.click("Start").await;
     window.sees("Run of slow").await;
     window.sees("step 5").await;

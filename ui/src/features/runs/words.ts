@@ -10,9 +10,15 @@ export function boundsOf({ min, max }: ParameterView): string {
   return min !== null ? w.runs.atLeast(min) : max !== null ? w.runs.atMost(max) : "";
 }
 
+/** Its default as it is read; nothing where there is none. */
+export function defaultOf({ type, default: or }: ParameterView): string {
+  if (or === null || or === "") return "";
+  return w.runs.unlessSaid(type === "bool" ? (or === "true" ? w.runs.yes : w.runs.no) : or);
+}
+
 export function limitsOf(limits: TaskLimitsView): string {
   const cpus = w.runs.processors(limits.milli_cpus / 1000);
-  return `${w.runs.atMostTime(span(limits.seconds))}, ${w.runs.limits(bytes(limits.memory), cpus, bytes(limits.disk))}`;
+  return `${span(limits.seconds)}, ${w.runs.limits(bytes(limits.memory), cpus, bytes(limits.disk))}`;
 }
 
 export function networkOf(hosts: readonly string[]): string {
