@@ -108,7 +108,7 @@ fn live(root: &Path, stage: &mut Stage, planter: &Planter<'_>) -> Owner {
         assert_eq!(
             ben.run(&[kind, "download", &format!("{project}/{item}"), "--to", &to])
                 .ok()["files"],
-            8
+            10
         );
     }
     planter.done(&["project", "remove", &project, ben.handle()]);

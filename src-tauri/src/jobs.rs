@@ -186,7 +186,7 @@ pub(crate) fn resume(desk: &Arc<Desk>, id: u32, pick: Option<u32>) -> Result<Job
     if !matches!(job.view.state, JobState::Paused | JobState::Failed) && !job.left_out() {
         return Ok(job.view.clone());
     }
-    if let (Some(other), Command::Download { to, .. }) = (other, &mut job.command) {
+    if let (Some(other), Command::Download { to, .. } | Command::RunArtifacts { to, .. }) = (other, &mut job.command) {
         job.view.to = Some(other.display().to_string());
         *to = other;
     }
@@ -244,6 +244,17 @@ fn prepare(desk: &Desk, request: JobRequest) -> Result<(JobView, Command)> {
                 to,
             };
             (true, shown, project, kind, name, command)
+        }
+        JobRequest::Artifacts {
+            project,
+            run,
+            name,
+            pick,
+        } => {
+            let to = desk.picks.one(pick)?;
+            let shown = Some(to.display().to_string());
+            let command = Command::RunArtifacts { run, to };
+            (true, shown, project, ItemKind::Artifact, name, command)
         }
     };
     let view = JobView {

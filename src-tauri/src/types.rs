@@ -311,6 +311,17 @@ pub enum JobRequest {
         /// The folder that was picked.
         pick: u32,
     },
+    /// What a run made is written into a folder, each output into one of its own.
+    Artifacts {
+        /// The project's id.
+        project: String,
+        /// The run's id.
+        run: String,
+        /// What to call it on the screen.
+        name: String,
+        /// The folder that was picked.
+        pick: u32,
+    },
 }
 
 /// How a job is.

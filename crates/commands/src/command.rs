@@ -207,6 +207,10 @@ pub enum Command {
     },
     /// Says what an upload would take along, without reading any content. Needs no server.
     UploadPlan {
+        /// What they are to become, where that is known: a task must say what it is.
+        #[serde(default)]
+        #[ts(optional, as = "Option<types::ItemKind>")]
+        kind: Option<ItemKind>,
         /// Files and folders.
         paths: Vec<PathBuf>,
         /// Whether names that begin with a dot are taken along.
@@ -598,6 +602,22 @@ pub enum Command {
     NodeEnd {
         /// Name or id.
         node: String,
+    },
+    /// Shows what a task says of itself.
+    TaskManifest {
+        /// Name or id of the project.
+        project: String,
+        /// Name or id of the task.
+        task: String,
+        /// Its version, by number or id; the newest if absent.
+        #[serde(default)]
+        #[ts(optional)]
+        version: Option<String>,
+    },
+    /// Says all that would keep an order from being a run of its task. The node is not looked at, and nothing is ordered.
+    RunCheck {
+        /// What would be ordered.
+        order: RunOrder,
     },
     /// Orders a run of a task.
     RunStart {

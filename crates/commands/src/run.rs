@@ -86,7 +86,9 @@ pub(crate) async fn run(
         | Command::NodeAuthorise { .. }
         | Command::NodeWithdraw { .. }
         | Command::NodeEnd { .. } => Box::pin(nodes::run(app, command)).await,
-        Command::RunStart { .. }
+        Command::TaskManifest { .. }
+        | Command::RunCheck { .. }
+        | Command::RunStart { .. }
         | Command::RunList { .. }
         | Command::RunShow { .. }
         | Command::RunLog { .. }

@@ -614,9 +614,11 @@ views! {
 
 mod runs;
 mod secrets;
+mod tasks;
 
 pub use runs::*;
 pub use secrets::*;
+pub use tasks::*;
 
 impl DoneView {
     /// It is done.

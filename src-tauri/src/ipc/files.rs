@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holdfast_commands::Command;
 use holdfast_engine::Error;
 use holdfast_engine::ports::Silent;
+use holdfast_protocol::item::ItemKind;
 use tauri::{AppHandle, State};
 
 use super::{Answer, told};
@@ -22,10 +23,19 @@ pub(super) async fn pick(app: AppHandle, desk: State<'_, Arc<Desk>>, what: Pick)
 
 /// What an upload of picked files would take along. The newest question is answered; the one before is no longer asked.
 #[tauri::command]
-pub(super) async fn upload_plan(desk: State<'_, Arc<Desk>>, pick: u32, include_hidden: bool) -> Answer<Answered> {
+pub(super) async fn upload_plan(
+    desk: State<'_, Arc<Desk>>,
+    kind: ItemKind,
+    pick: u32,
+    include_hidden: bool,
+) -> Answer<Answered> {
     let paths = desk.picks.get(pick).map_err(told)?;
     let app = desk.app().ok_or(Error::NoAccount).map_err(told)?;
-    let command = Command::UploadPlan { paths, include_hidden };
+    let command = Command::UploadPlan {
+        kind: Some(kind),
+        paths,
+        include_hidden,
+    };
     let outcome = app.run(command, Arc::new(Silent), desk.picks.look_through()).await;
     Ok(outcome.map_err(told)?.into())
 }

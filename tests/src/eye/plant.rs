@@ -118,6 +118,13 @@ impl<'a> Planter<'a> {
             let content = format!("first line\n{}\nlast line\n", make(format!("content {index}")));
             std::fs::write(folder.join(make(format!("file name {index}"))), content).expect("a file");
         }
+        // Only a task is uploaded as one.
+        let manifest = format!(
+            "# {}\nformat = 1\nname = \"It\"\nruntime = \"shell\"\nentry = \"main.sh\"\n",
+            make("manifest".into())
+        );
+        std::fs::write(top.join("holdfast-task.toml"), manifest).expect("a manifest");
+        std::fs::write(top.join("main.sh"), "true\n").expect("a script");
         symlink(make("target of a link".into()), top.join("link")).expect("a link");
         if count > 1 {
             std::fs::write(top.join("large"), large(&|place| make(format!("content at {place}")))).expect("a file");

@@ -13,9 +13,16 @@ export type Tab =
   | "activity"
   | "settings";
 
+/** What is looked at among a project's runs. */
+export type AtRuns =
+  | { show: "run"; run: string }
+  /** `like`: a run whose values the new one begins with. */
+  | { show: "start"; task?: string; version?: number; like?: string }
+  | { show: "compare"; one?: string };
+
 export type Route =
   | { at: "projects" }
-  | { at: "project"; project: string; tab: Tab }
+  | { at: "project"; project: string; tab: Tab; runs?: AtRuns }
   | { at: "item"; project: string; kind: ItemKind; item: string }
   | { at: "secrets" }
   | { at: "people" }

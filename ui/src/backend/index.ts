@@ -15,6 +15,7 @@ import type {
   ImportPlanView,
   ImportView,
   InvitationLook,
+  ItemKind,
   JobRequest,
   JobView,
   Judgement,
@@ -147,8 +148,8 @@ export const rust = {
   stopChore: () => call<void>("stop_chore"),
   checkUp: () => call<Checkup>("check_up"),
   pick: (what: Pick) => call<Picked | null>("pick", { what }),
-  uploadPlan: async (pick: number, includeHidden: boolean) =>
-    (await call<Answered>("upload_plan", { pick, includeHidden })).value as PlanView,
+  uploadPlan: async (kind: ItemKind, pick: number, includeHidden: boolean) =>
+    (await call<Answered>("upload_plan", { kind, pick, includeHidden })).value as PlanView,
   startJob: (request: JobRequest) => call<JobView>("start_job", { request }),
   jobs: () => call<JobView[]>("jobs"),
   pauseJob: (id: number) => call<void>("pause_job", { id }),

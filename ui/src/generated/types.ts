@@ -374,6 +374,10 @@ paths: Array<string>,
  */
 include_hidden?: boolean, } | { "verb": "upload-plan", 
 /**
+ * What they are to become, where that is known: a task must say what it is.
+ */
+kind?: ItemKind, 
+/**
  * Files and folders.
  */
 paths: Array<string>, 
@@ -836,7 +840,23 @@ node: string, } | { "verb": "node-end",
 /**
  * Name or id.
  */
-node: string, } | { "verb": "run-start", 
+node: string, } | { "verb": "task-manifest", 
+/**
+ * Name or id of the project.
+ */
+project: string, 
+/**
+ * Name or id of the task.
+ */
+task: string, 
+/**
+ * Its version, by number or id; the newest if absent.
+ */
+version?: string, } | { "verb": "run-check", 
+/**
+ * What would be ordered.
+ */
+order: RunOrder, } | { "verb": "run-start", 
 /**
  * What is ordered.
  */
@@ -2175,6 +2195,188 @@ workflow: string | null,
  */
 step: string | null, };
 
+export type TaskView = { 
+/**
+ * The item's id.
+ */
+id: string, 
+/**
+ * The item's name.
+ */
+name: string, 
+/**
+ * The version.
+ */
+version: number, 
+/**
+ * What it calls itself.
+ */
+title: string, 
+/**
+ * What it does.
+ */
+description: string, 
+/**
+ * `python`, `shell`, `r`, `notebook` or `container`.
+ */
+runtime: string, 
+/**
+ * The file it begins with.
+ */
+entry: string | null, 
+/**
+ * Of containers.
+ */
+image: string | null, 
+/**
+ * What it can be told, by name.
+ */
+parameters: Array<ParameterView>, 
+/**
+ * What it reads, by name.
+ */
+inputs: Array<TaskInputView>, 
+/**
+ * What it needs to know, by name.
+ */
+secrets: Array<TaskSecretView>, 
+/**
+ * What it leaves behind, by name.
+ */
+outputs: Array<TaskOutputView>, 
+/**
+ * How much it may take.
+ */
+limits: TaskLimitsView, 
+/**
+ * Hosts it may reach, as `NAME:PORT`.
+ */
+hosts: Array<string>, };
+
+export type ParameterView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What kind of value it takes.
+ */
+type: "int" | "float" | "text" | "bool" | "choice", 
+/**
+ * What it is for.
+ */
+description: string, 
+/**
+ * What holds if it is not given.
+ */
+default: string | null, 
+/**
+ * It may be left out though it has no default.
+ */
+optional: boolean, 
+/**
+ * The least, of numbers. As text: not every whole number is one of JSON's.
+ */
+min: string | null, 
+/**
+ * The greatest.
+ */
+max: string | null, 
+/**
+ * What can be chosen.
+ */
+choices: Array<string>, };
+
+export type TaskInputView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * A dataset, a model or an artifact.
+ */
+kind: ItemKind, 
+/**
+ * What it is for.
+ */
+description: string, 
+/**
+ * A run may do without.
+ */
+optional: boolean, };
+
+export type TaskSecretView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What it is needed for.
+ */
+purpose: string, 
+/**
+ * The type that fits, by its word; any if absent.
+ */
+secret_type: string | null, 
+/**
+ * A run may do without.
+ */
+optional: boolean, };
+
+export type TaskOutputView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * A model or an artifact.
+ */
+kind: ItemKind, 
+/**
+ * What it is.
+ */
+description: string, };
+
+export type TaskLimitsView = { 
+/**
+ * Seconds.
+ */
+seconds: number, 
+/**
+ * Bytes of memory.
+ */
+memory: number, 
+/**
+ * Thousandths of a processor.
+ */
+milli_cpus: number, 
+/**
+ * Processes and threads at one time.
+ */
+processes: number, 
+/**
+ * Bytes written.
+ */
+disk: number, 
+/**
+ * Bytes of output that are kept.
+ */
+log: number, };
+
+export type FaultView = { 
+/**
+ * Where: `parameters.NAME`, `inputs.NAME`, `secrets.NAME`, `attempts` or `time`; without a name for what the task does not have.
+ */
+field: string, 
+/**
+ * What, as the rest of a sentence.
+ */
+what: string, 
+/**
+ * What to do, as a sentence.
+ */
+next: string, };
+
 export type RunInputView = { 
 /**
  * Its name in the task.
@@ -2185,9 +2387,27 @@ name: string,
  */
 item: string, 
 /**
+ * Its id.
+ */
+item_id: string, 
+/**
  * Its version; 0 where it is no longer there.
  */
 version: number, };
+
+export type RunSecretView = { 
+/**
+ * Its name in the task.
+ */
+name: string, 
+/**
+ * The secret's name.
+ */
+secret: string, 
+/**
+ * The secret's id.
+ */
+secret_id: string, };
 
 export type RunParamView = { 
 /**
@@ -2417,6 +2637,14 @@ count: number, };
 
 export type RunDetail = { 
 /**
+ * The task's id; empty where this member can't read what was ordered.
+ */
+task_id: string, 
+/**
+ * Seconds it may take; 0 where this member can't read what was ordered.
+ */
+seconds: number, 
+/**
  * What it reads.
  */
 inputs: Array<RunInputView>, 
@@ -2425,9 +2653,9 @@ inputs: Array<RunInputView>,
  */
 params: Array<RunParamView>, 
 /**
- * Names of the secrets it may use.
+ * The secrets it may use.
  */
-secrets: Array<string>, 
+secrets: Array<RunSecretView>, 
 /**
  * Hosts it may reach.
  */
@@ -3390,6 +3618,22 @@ version: string | null,
 /**
  * The folder that was picked.
  */
+pick: number, } | { "job": "artifacts", 
+/**
+ * The project's id.
+ */
+project: string, 
+/**
+ * The run's id.
+ */
+run: string, 
+/**
+ * What to call it on the screen.
+ */
+name: string, 
+/**
+ * The folder that was picked.
+ */
 pick: number, };
 
 export type JobState = "running" | "paused" | "done" | "failed" | "cancelled";
@@ -3580,6 +3824,8 @@ export type Answers = {
   "node-authorise": AuthorisedView,
   "node-withdraw": WithdrawnView,
   "node-end": DoneView,
+  "task-manifest": TaskView,
+  "run-check": Array<FaultView>,
   "run-start": IdView,
   "run-list": Array<RunView>,
   "run-show": RunDetail,

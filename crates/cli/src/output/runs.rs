@@ -172,7 +172,15 @@ pub(crate) fn run(view: RunDetail) -> String {
                     .collect(),
             ),
         ),
-        ("secrets", view.secrets.join(", ")),
+        (
+            "secrets",
+            values(
+                view.secrets
+                    .iter()
+                    .map(|used| format!("{} = {}", used.name, used.secret))
+                    .collect(),
+            ),
+        ),
         ("network", view.hosts.join(", ")),
     ]);
     if !view.metrics.is_empty() {

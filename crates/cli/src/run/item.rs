@@ -24,7 +24,11 @@ pub(super) fn job(kind: ItemKind, verb: ItemVerb) -> Result<Job> {
             let paths = paths.into_iter().map(absolute).collect::<Result<_>>()?;
             let include_hidden = !skip_hidden;
             if dry_run {
-                let command = Command::UploadPlan { paths, include_hidden };
+                let command = Command::UploadPlan {
+                    kind: Some(kind),
+                    paths,
+                    include_hidden,
+                };
                 return Ok(Job::new(command, tell(output::plan)));
             }
             Job::new(

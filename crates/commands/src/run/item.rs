@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::project::kind_word;
+use crate::run::runs::task_folder;
 use crate::run::{find_project, handle_of};
 use crate::view::{
     DoneView, DownloadView, Ending, IdView, ItemView, Outcome, PurgedView, SkippedView, UploadView, VersionView,
@@ -35,6 +36,9 @@ pub(super) async fn run(
         } => {
             if !kind.holds_files() {
                 return Err(Error::Invalid("this kind of item holds no files".into()));
+            }
+            if kind == ItemKind::Task {
+                task_folder(&paths).await?;
             }
             let view = find_project(session, &project, false).await?;
             let request = UploadRequest {

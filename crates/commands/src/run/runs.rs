@@ -1,8 +1,9 @@
-//! Verbs about runs.
+//! Verbs about tasks and their runs.
 
 mod log;
 mod order;
 mod show;
+mod task;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use crate::command::Command;
 use crate::view::{DoneView, Ending, Outcome, RunFilesView, RunView};
 
 pub(crate) use log::Reading;
-pub(super) use order::{Order, about as order_about, faults, input as order_input, plan, read_task};
+pub(super) use order::{Order, about as order_about, faults, input as order_input, plan};
 pub(super) use show::{run_view, word};
+pub(super) use task::{folder as task_folder, read_task};
 
 /// How much of an id is needed to name a run.
 const SHORTEST: usize = 8;
@@ -37,6 +39,10 @@ pub(super) async fn run(
     let session = session.as_ref();
     match command {
         Command::RunStart { order } => order::start(session, &order, &cancel).await,
+        Command::RunCheck { order } => order::check(session, &order, &cancel).await,
+        Command::TaskManifest { project, task, version } => {
+            task::show(session, &project, &task, version.as_deref(), &cancel).await
+        }
         Command::RunList { project } => {
             let view = find_project(session, &project, false).await?;
             let view = adopted(app, session, view.space.authority().space()).await?;

@@ -2,9 +2,11 @@
 
 use holdfast_engine::{Error, Result, Session, transfer};
 use holdfast_protocol::id::SpaceId;
+use holdfast_protocol::item::ItemKind;
 use tokio_util::sync::CancellationToken;
 
 use super::item::skipped;
+use super::runs::task_folder;
 use crate::app::{App, done};
 use crate::command::Command;
 use crate::view::{DoneView, Outcome, PendingView, PlanView, SizedView};
@@ -14,7 +16,14 @@ const LISTED: usize = 1_000;
 
 pub(super) async fn run(app: &App, command: Command, cancel: CancellationToken) -> Result<Outcome> {
     match command {
-        Command::UploadPlan { paths, include_hidden } => {
+        Command::UploadPlan {
+            kind,
+            paths,
+            include_hidden,
+        } => {
+            if kind == Some(ItemKind::Task) {
+                task_folder(&paths).await?;
+            }
             let mut plan = transfer::plan(&paths, include_hidden, &cancel).await?;
             let (skipped_total, ignored_total) = (plan.skipped.len() as u64, plan.ignored.len() as u64);
             plan.skipped.truncate(LISTED);

@@ -153,8 +153,19 @@ views! {
         name: String,
         /// What is read.
         item: String,
+        /// Its id.
+        item_id: String,
         /// Its version; 0 where it is no longer there.
         version: usize,
+    }
+    /// A secret that a run may use.
+    RunSecretView {
+        /// Its name in the task.
+        name: String,
+        /// The secret's name.
+        secret: String,
+        /// The secret's id.
+        secret_id: String,
     }
     /// A value of a run.
     RunParamView {
@@ -317,12 +328,16 @@ pub struct RunDetail {
     #[serde(flatten)]
     #[ts(flatten)]
     pub run: RunView,
+    /// The task's id; empty where this member can't read what was ordered.
+    pub task_id: String,
+    /// Seconds it may take; 0 where this member can't read what was ordered.
+    pub seconds: u64,
     /// What it reads.
     pub inputs: Vec<RunInputView>,
     /// Its parameters.
     pub params: Vec<RunParamView>,
-    /// Names of the secrets it may use.
-    pub secrets: Vec<String>,
+    /// The secrets it may use.
+    pub secrets: Vec<RunSecretView>,
     /// Hosts it may reach.
     pub hosts: Vec<String>,
     /// What it measured, newest values.

@@ -70,6 +70,7 @@ export const items = {
   added: (who: string, when: string) => `added by ${who}, ${when}`,
   download: "Download",
   downloadHint: "The files go straight into the folder you choose. Files that are there already are never replaced.",
+  run: "Run",
   rename: "Rename",
   renamed: (name: string) => `It is called ${name} now.`,
   renameTitle: { dataset: "Rename the dataset", model: "Rename the model", task: "Rename the task", artifact: "Rename the artifact" },

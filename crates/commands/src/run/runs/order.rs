@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_engine::transfer::find_record;
 use holdfast_engine::{Error, NewOutput, NewRun, NewSecretUse, Result, Session, View, find_item, find_version};
 use holdfast_protocol::id::{ItemId, PrincipalId, RunId, VersionId};
-use holdfast_protocol::item::{Item, ItemKind, Version};
+use holdfast_protocol::item::{Item, ItemKind};
 use holdfast_protocol::replay::Space;
 use holdfast_protocol::run::{Limits, OutputKind};
-use holdfast_task::{CEILINGS, FILE_NAME, Fault, InputKind, LARGEST, Task};
+use holdfast_task::{CEILINGS, Fault, InputKind, Task, Values};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::done;
@@ -16,15 +15,14 @@ use crate::command::RunOrder;
 use crate::run::nodes::authorised_node;
 use crate::run::{find_project, project::kind_word};
 use crate::secret_types::type_info;
-use crate::view::{IdView, Outcome};
+use crate::view::{FaultView, IdView, Outcome};
 
-/// Sealed bytes that may be fetched to read a manifest of 64 KiB.
-const BUDGET: u64 = 160 << 20;
+use super::task::read_task;
+
 const MOST_ATTEMPTS: u32 = 10;
 
-/// An order whose names were found.
+/// An order whose names were found. Who carries it out is another question.
 pub(crate) struct Order {
-    pub(crate) node: PrincipalId,
     pub(crate) task: (ItemId, VersionId),
     pub(crate) inputs: BTreeMap<String, (ItemId, VersionId)>,
     pub(crate) params: BTreeMap<String, String>,
@@ -35,16 +33,45 @@ pub(crate) struct Order {
     pub(crate) workflow: Option<(RunId, String)>,
 }
 
+impl Order {
+    /// How long the run may take.
+    fn seconds(&self, task: &Task) -> u64 {
+        self.seconds.unwrap_or(task.limits.time.as_secs())
+    }
+}
+
 pub(super) async fn start(session: &Session, order: &RunOrder, cancel: &CancellationToken) -> Result<Outcome> {
     let view = find_project(session, &order.project, false).await?;
     let node = authorised_node(session, &view, &order.node).await?;
+    let (task, asked) = read(session, &view, order, cancel).await?;
+    let name = find_item(&view.space, &[ItemKind::Task], &order.task, false)?
+        .name
+        .clone();
+    let new = plan(&view.space, &task, node, asked, session.now_ms())?;
+    let run = session.start_run(view.space.authority().space(), &new).await?;
+    done(&IdView {
+        id: run.to_string(),
+        name,
+    })
+}
+
+/// All that would keep an order from being a run of its task, field by field.
+pub(super) async fn check(session: &Session, order: &RunOrder, cancel: &CancellationToken) -> Result<Outcome> {
+    let view = find_project(session, &order.project, false).await?;
+    let (task, asked) = read(session, &view, order, cancel).await?;
+    let wrong = held(&view.space, &task, &asked).err().unwrap_or_default();
+    done(&wrong.into_iter().map(FaultView::from).collect::<Vec<_>>())
+}
+
+/// Reads the task, and finds what the order names.
+async fn read(session: &Session, view: &View, order: &RunOrder, cancel: &CancellationToken) -> Result<(Task, Order)> {
     let item = find_item(&view.space, &[ItemKind::Task], &order.task, false)?;
     let version = find_version(item, order.version.as_deref())?;
-    let task = read_task(session, &view, item, version, cancel).await?;
+    let task = read_task(session, view, item, version, cancel).await?;
     let mut inputs = BTreeMap::new();
     for given in &order.inputs {
         if let Some(project) = &given.project {
-            same_project(session, &view, &order.project, project).await?;
+            same_project(session, view, &order.project, project).await?;
         }
         let wanted = task.inputs.get(&given.name);
         let found = input(&view.space, wanted.map(|wanted| wanted.kind), &given.item)
@@ -55,7 +82,6 @@ pub(super) async fn start(session: &Session, order: &RunOrder, cancel: &Cancella
         }
     }
     let asked = Order {
-        node,
         task: (item.id, version.id),
         inputs,
         params: order.params.clone(),
@@ -64,12 +90,7 @@ pub(super) async fn start(session: &Session, order: &RunOrder, cancel: &Cancella
         seconds: order.seconds,
         workflow: None,
     };
-    let new = plan(&view.space, &task, asked, session.now_ms())?;
-    let run = session.start_run(view.space.authority().space(), &new).await?;
-    done(&IdView {
-        id: run.to_string(),
-        name: item.name.clone(),
-    })
+    Ok((task, asked))
 }
 
 /// A run reads from its own project: a node that serves one is given nothing of another.
@@ -87,52 +108,18 @@ async fn same_project(session: &Session, view: &View, named: &str, other: &str) 
     .advise("Upload what it needs into the task's project."))
 }
 
-/// What a task says of itself.
+/// Holds an order against the task, and gives the values and secrets of the run.
 ///
 /// # Errors
-/// [`Error::Missing`] for one without a manifest, [`Error::Invalid`] for one that can't be read.
-pub(crate) async fn read_task(
-    session: &Session,
-    view: &View,
-    item: &Item,
-    version: &Version,
-    cancel: &CancellationToken,
-) -> Result<Task> {
-    let space = view.space.authority().space();
-    let records = session.listing(space, item, version, cancel).await?;
-    // A task is uploaded as its folder, or as what is in it.
-    let at_top = find_record(&records, FILE_NAME);
-    let record = at_top.map_err(|_| {
-        Error::Missing(format!(
-            "The task \"{}\" has no {FILE_NAME} at the top of its files.",
-            item.name
-        ))
-        .advise(format!(
-            "Write one, and upload the folder's contents again: `holdfast task upload PROJECT DIR/* --name \"{}\"`.",
-            item.name
-        ))
-    })?;
-    if record.size > LARGEST as u64 {
-        return Err(Error::Invalid(format!(
-            "{FILE_NAME} of \"{}\" is larger than 64 KiB.",
-            item.name
-        )));
-    }
-    let length = usize::try_from(record.size).unwrap_or(LARGEST);
-    let mut file = session.stored_file(space, item, version, record.clone(), BUDGET, cancel)?;
-    let bytes = file.read_at(0, length).await?;
-    Task::parse(&bytes).map_err(|fault| faults(&format!("{FILE_NAME} of \"{}\"", item.name), &[fault]))
-}
-
-/// Holds an order against the task.
-///
-/// # Errors
-/// [`Error::Invalid`] that names each parameter, input or secret that is wrong, and what is expected.
-pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Result<NewRun> {
+/// All that is wrong, field by field.
+fn held(space: &Space, task: &Task, order: &Order) -> std::result::Result<(Values, Vec<NewSecretUse>), Vec<Fault>> {
     let mut wrong: Vec<Fault> = Vec::new();
-    let values = task.check(&order.params).map_err(|faults| wrong.extend(faults));
-    check_inputs(space.contents().items(), task, &order, &mut wrong);
-    let secrets = secrets(space, task, &order, &mut wrong);
+    let values = task.check(&order.params).unwrap_or_else(|faults| {
+        wrong = faults;
+        Values::new()
+    });
+    check_inputs(space.contents().items(), task, order, &mut wrong);
+    let secrets = secrets(space, task, order, &mut wrong);
     if order.attempts == 0 || order.attempts > MOST_ATTEMPTS {
         wrong.push(fault(
             "attempts",
@@ -140,23 +127,35 @@ pub(crate) fn plan(space: &Space, task: &Task, order: Order, now_ms: u64) -> Res
             "Give one with --attempts 3.",
         ));
     }
-    let seconds = order.seconds.unwrap_or(task.limits.time.as_secs());
+    let seconds = order.seconds(task);
     if seconds == 0 || seconds > CEILINGS.time.as_secs() {
         wrong.push(fault("time", "is not from 1 second to 7 days", "Give it as --time 2h."));
     }
-    let node = space.authority().nodes().get(&order.node);
-    let until_ms = node.map_or(0, |node| node.until_ms);
+    if wrong.is_empty() {
+        Ok((values, secrets))
+    } else {
+        Err(wrong)
+    }
+}
+
+/// Makes a run of an order.
+///
+/// # Errors
+/// [`Error::Invalid`] that names each parameter, input or secret that is wrong, and what is expected; [`Error::NotAllowed`] where the
+/// node's time is over.
+pub(crate) fn plan(space: &Space, task: &Task, node: PrincipalId, order: Order, now_ms: u64) -> Result<NewRun> {
+    let held = held(space, task, &order);
+    let until_ms = space.authority().nodes().get(&node).map_or(0, |node| node.until_ms);
     if until_ms <= now_ms {
         return Err(
             Error::NotAllowed("the time for which this node is authorised is over".into())
                 .advise("An owner authorises it anew: holdfast node authorise PROJECT NODE --until 7d"),
         );
     }
-    let (Ok(values), true) = (values, wrong.is_empty()) else {
-        return Err(faults("This does not fit the task", &wrong));
-    };
+    let (values, secrets) = held.map_err(|wrong| faults("This does not fit the task", &wrong))?;
+    let seconds = order.seconds(task);
     Ok(NewRun {
-        node: order.node,
+        node,
         task: order.task,
         runtime: task.runtime.word().to_owned(),
         entry: task.entry.clone().unwrap_or_default(),
@@ -370,7 +369,6 @@ mod tests {
         let items = BTreeMap::from([item(1, ItemKind::Dataset), item(2, ItemKind::Model)]);
         let version = VersionId([0; 16]);
         let order = Order {
-            node: PrincipalId([0; 16]),
             task: (ItemId([9; 16]), version),
             inputs: inputs
                 .iter()

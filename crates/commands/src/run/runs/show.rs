@@ -11,7 +11,7 @@ use super::{Place, number};
 use crate::run::handle_of;
 use crate::view::{
     LastMetricView, MetricNumber, MetricPointView, MetricView, RunArtifactView, RunDetail, RunInputView, RunParamView,
-    RunView,
+    RunSecretView, RunView,
 };
 
 /// Points of one name that are kept: an answer has to fit a frame.
@@ -86,6 +86,8 @@ pub(super) async fn detail(session: &Session, place: &Place) -> Result<RunDetail
     let spec = place.status.run.as_ref().map(|run| &run.spec);
     let mut detail = RunDetail {
         run,
+        task_id: String::new(),
+        seconds: 0,
         inputs: Vec::new(),
         params: Vec::new(),
         secrets: Vec::new(),
@@ -94,12 +96,15 @@ pub(super) async fn detail(session: &Session, place: &Place) -> Result<RunDetail
         artifacts: artifacts(place),
     };
     let Some(spec) = spec else { return Ok(detail) };
+    detail.task_id = spec.task.item.to_string();
+    detail.seconds = spec.limits.seconds;
     detail.inputs = spec
         .inputs
         .iter()
         .map(|input| RunInputView {
             name: input.name.clone(),
             item: item_name(space, input.granted.item),
+            item_id: input.granted.item.to_string(),
             version: number(space, input.granted.item, input.granted.version),
         })
         .collect();
@@ -111,7 +116,15 @@ pub(super) async fn detail(session: &Session, place: &Place) -> Result<RunDetail
             value: parameter.value.clone(),
         })
         .collect();
-    detail.secrets = spec.secrets.iter().map(|used| item_name(space, used.item)).collect();
+    detail.secrets = spec
+        .secrets
+        .iter()
+        .map(|used| RunSecretView {
+            name: used.name.clone(),
+            secret: item_name(space, used.item),
+            secret_id: used.item.to_string(),
+        })
+        .collect();
     detail.hosts = spec.hosts.clone();
     detail.metrics = metrics(session, place)
         .await?

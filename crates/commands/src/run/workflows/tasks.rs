@@ -147,7 +147,6 @@ impl<'s> Tasks<'s> {
             }
         }
         let order = Order {
-            node,
             task: (item, version),
             inputs,
             params: job.params.clone(),
@@ -156,7 +155,7 @@ impl<'s> Tasks<'s> {
             seconds: None,
             workflow: Some((workflow, job.label.clone())),
         };
-        plan(space, &task, order, self.session.now_ms()).map_err(|error| of_step(step, error))
+        plan(space, &task, node, order, self.session.now_ms()).map_err(|error| of_step(step, error))
     }
 }
 
