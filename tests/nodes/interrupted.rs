@@ -9,7 +9,7 @@ use holdfast_tests::{Person, Tamper};
 use crate::stage::{Stage, files_of, soon, stage};
 
 /// Lines that the task prints, one every tenth of a second.
-const LINES: usize = 80;
+const LINES: usize = 120;
 const SLOW: &str =
     "[outputs.numbers]\nkind = \"artifact\"\n[limits]\nmemory = \"64 MiB\"\ndisk = \"8 MiB\"\ntime = \"120 s\"\n";
 
@@ -64,13 +64,15 @@ fn server_killed_in_the_middle_of_a_run() {
         let mut tamper = Tamper::new(&data);
         soon("some of the log", || tamper.run_state(&run).1 >= boxes);
         drop(tamper);
-        let missed = node.log().matches("does not answer").count();
+        let said = |what: &str| node.log().matches(what).count();
+        let (missed, answered) = (said("does not answer"), said("The server answers."));
         stage.server.kill();
         // The node notices, so the server was away while it had something to say.
-        soon("the node to miss its server", || {
-            node.log().matches("does not answer").count() > missed
-        });
+        soon("the node to miss its server", || said("does not answer") > missed);
         stage.server.restart();
+        soon("the node to hear from its server", || {
+            said("The server answers.") > answered
+        });
     }
     let shown = stage.over(&run);
     assert_eq!(
