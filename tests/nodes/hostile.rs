@@ -422,7 +422,7 @@ async fn expired_run_and_expired_grant() {
     let ana = on_another_device(&stage.server, stage.root.path(), &stage.ana).await;
     let person = stage.authorised(&ana, space).await;
     for (of_node, code) in [(false, "run-expired"), (true, "run-not-authorised")] {
-        let until_ms = ana.now_ms() + 5_000;
+        let until_ms = ana.now_ms() + 15_000;
         if of_node {
             let name = &person.bundle.handle;
             let authorised = ana.authorise_node(space, name, NodeScope::Runs, until_ms).await;

@@ -9,7 +9,7 @@ use holdfast_tests::{Person, Tamper};
 use crate::stage::{Stage, files_of, soon, stage};
 
 /// Lines that the task prints, one every tenth of a second.
-const LINES: usize = 80;
+const LINES: usize = 120;
 const SLOW: &str =
     "[outputs.numbers]\nkind = \"artifact\"\n[limits]\nmemory = \"64 MiB\"\ndisk = \"8 MiB\"\ntime = \"120 s\"\n";
 
@@ -21,7 +21,12 @@ fn slow(stage: &Stage) {
 }
 
 /// All of the log, in order, and the bytes that the node made, for `person`.
-fn is_whole(person: &Person, root: &Path, run: &str, log: &str) {
+fn is_whole(person: &Person, root: &Path, run: &str) {
+    let shown = person.run(&["run", "logs", run]).ok();
+    assert_eq!(shown["whole"], true, "{shown:#}");
+    let pieces = shown["pieces"].as_array().expect("pieces");
+    assert!(pieces.iter().all(|piece| piece["source"] == "out"), "{shown:#}");
+    let log: String = pieces.iter().filter_map(|piece| piece["text"].as_str()).collect();
     let lines: Vec<String> = (1..=LINES).map(|number| format!("line {number}")).collect();
     let (printed, digest) = log
         .trim_end()
@@ -48,7 +53,10 @@ fn server_killed_in_the_middle_of_a_run() {
         return;
     }
     let mut stage = stage();
-    let node = stage.node("box", &[]);
+    let mut node = stage.node("box", &[]);
+    node.stop();
+    // The second one asks for work all the while: so the node's log says when the server is away.
+    node.start(&["--slots", "2"]);
     slow(&stage);
     let run = stage.start(&["Lab/slow", "--node", "box"]);
     for boxes in [2, 8] {
@@ -56,13 +64,15 @@ fn server_killed_in_the_middle_of_a_run() {
         let mut tamper = Tamper::new(&data);
         soon("some of the log", || tamper.run_state(&run).1 >= boxes);
         drop(tamper);
-        let missed = node.log().matches("does not answer").count();
+        let said = |what: &str| node.log().matches(what).count();
+        let (missed, answered) = (said("does not answer"), said("The server answers."));
         stage.server.kill();
         // The node notices, so the server was away while it had something to say.
-        soon("the node to miss its server", || {
-            node.log().matches("does not answer").count() > missed
-        });
+        soon("the node to miss its server", || said("does not answer") > missed);
         stage.server.restart();
+        soon("the node to hear from its server", || {
+            said("The server answers.") > answered
+        });
     }
     let shown = stage.over(&run);
     assert_eq!(
@@ -72,7 +82,7 @@ fn server_killed_in_the_middle_of_a_run() {
     );
     let said = |what: &str| node.log().matches(&format!("run {run} {what}")).count();
     assert_eq!((said("began"), said("ended")), (1, 1), "{}", node.log());
-    is_whole(&stage.ana, stage.root.path(), &run, &stage.log(&run));
+    is_whole(&stage.ana, stage.root.path(), &run);
 }
 
 /// The client is ended while it follows the run, and nothing of hers is left at work. The result waits at the server; another
@@ -119,7 +129,7 @@ fn the_ordering_laptop_closed() {
     });
     assert_eq!(tamper.run_state(&run).0, "adopted");
     assert_eq!(stage.over(&run)["state"], "succeeded");
-    is_whole(&laptop, stage.root.path(), &run, &stage.log(&run));
+    is_whole(&laptop, stage.root.path(), &run);
 }
 
 /// Each attempt has a log of its own; the one that counts is whole.
@@ -142,5 +152,5 @@ fn node_killed_in_the_middle_of_a_run() {
         (&"succeeded".into(), &2.into()),
         "{shown:#}"
     );
-    is_whole(&stage.ana, stage.root.path(), &run, &stage.log(&run));
+    is_whole(&stage.ana, stage.root.path(), &run);
 }

@@ -25,7 +25,11 @@ pub(crate) struct Stage {
 pub(crate) async fn on_another_device(server: &Server, root: &Path, person: &Person) -> Session {
     let host = Host {
         transport: Arc::new(HttpTransport::new(&server.url()).expect("an address")),
-        store: Arc::new(SqliteStore::open(&root.join("other")).await.expect("a store")),
+        store: Arc::new(
+            SqliteStore::open(&root.join("another-device.db"))
+                .await
+                .expect("a store"),
+        ),
         clock: Arc::new(SystemClock),
     };
     let phrase = std::fs::read_to_string(person.key_file()).expect("the Master Key");
