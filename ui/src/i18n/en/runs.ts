@@ -97,7 +97,7 @@ export const runs = {
   toNodes: "Go to Nodes",
   chooseNode: "Choose who carries it out.",
   letIn: (name: string, when: string) =>
-    `${name} may not work here yet. Starting lets it in until ${when}; it is given this run's data and nothing else.`,
+    `${name} may not work here yet. Starting lets it in until ${when}. It gets this run's data, and of other runs only what is started on it.`,
   plain: "This computer, and whoever controls it, will be able to read this data while it works.",
   cantRun: (name: string, runtime: string) => `${name} has not said that it can run ${runtime}. It may refuse this run.`,
   nodeOver: "Let the node work here again under Nodes, or choose another one.",
@@ -135,7 +135,7 @@ export const runs = {
   second: "Second",
   name: "Name",
   difference: "Difference",
-  choice: (task: string, when: string, state: string) => `${task}, ${when}, ${state}`,
+  choice: (task: string, id: string, when: string, state: string) => `${task} ${id}, ${when}, ${state}`,
   duration: "Time",
   theRun: "The run",
   ended: "How it ended",
