@@ -35,7 +35,6 @@ export const runs = {
   whole: "Complete: as long as the node signed.",
   cut: "Not complete: the node signed for more than the server has.",
   metrics: "Measured",
-  noMetrics: "Nothing was measured.",
   chart: (name: string, last: string, points: number) => `${name}: ${points} values, the last one ${last}`,
   parameters: "Parameters",
   inputs: "Reads",
