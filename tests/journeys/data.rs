@@ -123,21 +123,26 @@ async fn every_kind_has_the_same_screens() {
     ana.run(&["project", "create", "Birds"]).ok();
     let sent = small_dataset(root);
     let table = sent.join("penguins.csv");
+    let task = folder(root, "code").join("penguins");
+    std::fs::create_dir(&task).expect("a folder");
+    let manifest = "format = 1\nname = \"Count\"\nruntime = \"shell\"\nentry = \"main.sh\"\n";
+    std::fs::write(task.join("holdfast-task.toml"), manifest).expect("a manifest");
+    std::fs::write(task.join("main.sh"), "true\n").expect("a script");
     let window = unlocked("kinds", &ana).await;
     window.click("Birds").await;
-    for (tab, none, title) in [
-        ("Models", "No models yet", "Upload a model"),
-        ("Tasks", "No tasks yet", "Upload a task"),
-        ("Artifacts", "No artifacts yet", "Upload an artifact"),
+    for (tab, none, title, what, files) in [
+        ("Models", "No models yet", "Upload a model", &table, "1 file · "),
+        ("Tasks", "No tasks yet", "Upload a task", &task, "2 files · "),
+        ("Artifacts", "No artifacts yet", "Upload an artifact", &table, "1 file · "),
     ] {
         window.press_tab(tab).await;
         window.sees(none).await;
-        window.drop_files(&[&table]).await;
+        window.drop_files(&[what]).await;
         window.sees(title).await;
         assert_eq!(window.value("Name").await, "penguins");
         window.click("Start").await;
         window.no_longer_sees(none).await;
-        window.sees("1 file · ").await;
+        window.sees(files).await;
     }
     window.press_tab("Models").await;
     window.click("penguins").await;

@@ -79,7 +79,7 @@ async fn a_node_is_added_compared_let_in_watched_stopped_and_put_out() {
     let no_task = "These files are no task: there is no holdfast-task.toml at their top";
     let refused = ana.run(&["task", "upload", "Lab", &rows, "--name", "rows"]);
     assert_ne!(refused.code, 0);
-    assert!(refused.stderr.contains(no_task), "{}", refused.stderr);
+    assert!(refused.stdout.contains(no_task), "{}", refused.stdout);
     window.will_pick(&[Path::new(&rows)]);
     window.click("Upload").await;
     window.click("Choose files").await;

@@ -205,7 +205,7 @@ pub enum Command {
         #[ts(optional, as = "Option<bool>")]
         include_hidden: bool,
     },
-    /// Says what an upload would take along, without reading any content. Needs no server.
+    /// Says what an upload would take along, without reading any content but what a task says of itself. Needs no server.
     UploadPlan {
         /// What they are to become, where that is known: a task must say what it is.
         #[serde(default)]
