@@ -133,7 +133,13 @@ async fn every_kind_has_the_same_screens() {
     for (tab, none, title, what, files) in [
         ("Models", "No models yet", "Upload a model", &table, "1 file · "),
         ("Tasks", "No tasks yet", "Upload a task", &task, "2 files · "),
-        ("Artifacts", "No artifacts yet", "Upload an artifact", &table, "1 file · "),
+        (
+            "Artifacts",
+            "No artifacts yet",
+            "Upload an artifact",
+            &table,
+            "1 file · ",
+        ),
     ] {
         window.press_tab(tab).await;
         window.sees(none).await;

@@ -29,8 +29,7 @@ const INFO: &str = r#"{"host":{"cgroupControllers":["cpuset","cpu","memory","pid
 
 /// An engine that says so, and else does as the script says.
 fn answering(script: &str) -> String {
-    format!("if [ "$1" = info ]; then echo '{INFO}'; exit 0; fi
-{script}")
+    format!("if [ \"$1\" = info ]; then echo '{INFO}'; exit 0; fi\n{script}")
 }
 
 /// A folder with a program that looks like an engine.
