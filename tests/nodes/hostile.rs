@@ -301,7 +301,7 @@ async fn another_projects_grant() {
     lab.refused(&node, &run, "run-capsule");
     node.stop();
 
-    // And a key that is another project's: the node can't read the run at all.
+    // And a key that is another project's: it opens nothing here.
     let authorise = Op::AuthoriseNode {
         principal: person.bundle.principal,
         bundle: person.hash,
@@ -313,7 +313,7 @@ async fn another_projects_grant() {
     append(&ana, second, authorise, None).await;
     let run = stage.start(&["Other/fine", "--node", "box"]);
     node.start(&[]);
-    lab.refused(&node, &run, "run-capsule");
+    lab.refused(&node, &run, "log-commitment");
     lab.works();
 }
 
