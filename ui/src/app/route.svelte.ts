@@ -15,7 +15,8 @@ export type Tab =
 
 export type Route =
   | { at: "projects" }
-  | { at: "project"; project: string; tab: Tab }
+  /** Without a tab: the first that has something in it. */
+  | { at: "project"; project: string; tab?: Tab }
   | { at: "item"; project: string; kind: ItemKind; item: string }
   | { at: "secrets" }
   | { at: "people" }
