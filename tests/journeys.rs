@@ -4,11 +4,13 @@ mod journeys {
     mod bus;
     mod certificates;
     mod data;
+    mod dialogs;
     mod first_run;
     mod keychain;
     mod looking;
     mod moving;
     mod nodes;
+    mod page;
     mod preferences;
     mod prepared;
     mod secret_care;

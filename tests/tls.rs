@@ -114,8 +114,25 @@ fn a_self_signed_server_is_used_once_its_fingerprint_is_known() {
         (told.code, told.json["code"].as_str()),
         (21, Some("server-certificate-changed"))
     );
+    // It is the typing, so far as anybody knows: not a line that would take any key.
+    let said = told.json["message"].as_str().expect("a sentence");
+    assert!(said.starts_with("That fingerprint is not this server's."), "{said}");
+    let next = told.json["next"].as_str().expect("a next step");
+    assert!(
+        next.starts_with("Compare what you typed") && !next.contains("signin"),
+        "{next}"
+    );
+    ana.run_without_key(&[&line[..], &NEW, &["--server-fingerprint", "ab12", "cd"]].concat())
+        .fails(2);
 
-    sign_up(&ana, &["--server", &url, "--server-fingerprint", fingerprint]);
+    // As it is shown, in groups and without quotes.
+    let groups: Vec<&str> = fingerprint
+        .as_bytes()
+        .chunks(4)
+        .map(|group| std::str::from_utf8(group).expect("digits"))
+        .collect();
+    let grouped = [&["--server", &url, "--server-fingerprint"][..], &groups].concat();
+    sign_up(&ana, &grouped);
     ana.run(&["project", "create", "Scans"]).ok();
     let sent = small_dataset(root.path());
     let sent_path = sent.to_str().expect("a path");
@@ -280,7 +297,9 @@ fn who_speaks_no_tls_holds_nobody_up() {
     let plain = server.url().replace("https", "http");
     let line = ["signin", "--server", &plain, "--handle", "ana@example.org"];
     ana.keep_key("violet tractor hums beneath nine frozen lanterns softly");
-    ana.run(&line).fails(30);
+    let told = ana.run(&line).fails(30);
+    let said = told["message"].as_str().expect("a sentence");
+    assert!(said.contains("it speaks https"), "{said}");
     sign_up(
         &ana,
         &["--server", &server.url(), "--server-fingerprint", server.fingerprint()],

@@ -37,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long the server's events are not asked for again after they broke off.
 const EVENTS_PAUSE: Duration = Duration::from_secs(5);
 
+/// The code of what a page is told that comes after one which ended by itself.
+const PAGE_ENDED: &str = "page-ended";
+
 /// The one piece of state.
 pub(crate) struct Desk {
     pub(crate) profile: Profile,
@@ -249,6 +252,11 @@ impl Desk {
         let app = self.app();
         let account = Account::load(self.store.as_ref()).await?;
         let settings = self.settings();
+        let trouble = {
+            let mut trouble = held(&self.trouble);
+            let once = trouble.take_if(|trouble| trouble.code == PAGE_ENDED);
+            once.or_else(|| trouble.clone())
+        };
         let phase = match &app {
             None => Phase::New,
             Some(app) if app.is_unlocked() => Phase::Unlocked,
@@ -273,7 +281,7 @@ impl Desk {
                 None => QuickLook::Off,
             },
             locks_with_system: system::TELLS,
-            trouble: held(&self.trouble).clone(),
+            trouble,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             settings,
         })
@@ -402,6 +410,18 @@ impl Desk {
             tracing::info!(why, "locked with the computer");
             self.lock();
         }
+    }
+
+    /// The page ended without having been told to: the next one says so, once.
+    pub(crate) fn page_is_gone(&self) {
+        *held(&self.page) = None;
+        held(&self.trouble).get_or_insert_with(|| ErrorView {
+            code: PAGE_ENDED.into(),
+            message: "The page in this window ended by itself and was opened anew.".into(),
+            next:
+                "What was done is done; what was being typed is lost. If it comes back, report it with the code below."
+                    .into(),
+        });
     }
 
     fn renew_page(&self) {

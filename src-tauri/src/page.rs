@@ -2,7 +2,8 @@
 //!
 //! What a page has held stays in the memory of its process for as long as that lives. So the page that took the Master Key, and
 //! the page that showed secrets, end together with their process: at unlock and at lock the web process is ended and
-//! the same address loaded into a new one.
+//! the same address loaded into a new one. A page that ends by itself is opened anew as well; who is unlocked stays so, because the
+//! keys were never in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub(crate) const MAIN: &str = "main";
 
 /// Whether the process of a page can be ended here.
 const ENDS_PROCESS: bool = cfg!(target_os = "linux");
+/// A page that ends by itself so soon after it was opened is not opened again at once.
+const TOO_SOON: Duration = Duration::from_secs(10);
 /// How long an answer takes at most to reach the page that asked.
 const ANSWER_FIRST: Duration = Duration::from_millis(400);
 
@@ -37,6 +40,42 @@ pub(crate) fn open(app: &App) -> tauri::Result<()> {
         WindowEvent::DragDrop(DragDropEvent::Drop { paths, .. }) => desk.dropped(paths.clone()),
         _ => {}
     });
+    mind(&window)
+}
+
+/// Opens the page again when its process ends without having been told to.
+#[cfg(target_os = "linux")]
+fn mind(window: &WebviewWindow) -> tauri::Result<()> {
+    use std::cell::Cell;
+    use std::time::Instant;
+
+    use webkit2gtk::{WebProcessTerminationReason, WebViewExt};
+
+    let app = window.app_handle().clone();
+    let last = Cell::new(Instant::now());
+    window.with_webview(move |view| {
+        view.inner().connect_web_process_terminated(move |_, reason| {
+            if reason == WebProcessTerminationReason::TerminatedByApi {
+                return;
+            }
+            tracing::warn!(?reason, "the page ended by itself and is opened anew");
+            let pause = if last.replace(Instant::now()).elapsed() < TOO_SOON {
+                TOO_SOON
+            } else {
+                Duration::ZERO
+            };
+            app.state::<Arc<Desk>>().page_is_gone();
+            let app = app.clone();
+            tauri::async_runtime::spawn(async move {
+                tokio::time::sleep(pause).await;
+                renew(&app);
+            });
+        });
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mind(_: &WebviewWindow) -> tauri::Result<()> {
     Ok(())
 }
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use holdfast_engine::{Error, Result};
 
 use tauri::AppHandle;
-#[cfg(not(feature = "e2e"))]
 use tauri_plugin_dialog::DialogExt;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,8 @@ use crate::types::{Pick, Picked};
 
 /// The newest picks that are remembered; a person who has chosen more often than this has forgotten the first.
 const KEPT: usize = 64;
+/// Nobody sees a dialog and closes it in so short a time.
+const NOBODY: Duration = Duration::from_millis(400);
 
 /// Picks by number.
 #[derive(Default)]
@@ -69,40 +71,52 @@ impl Picks {
 }
 
 /// Lets the person choose in the system's dialog. Nothing chosen is no path.
-#[cfg(not(feature = "e2e"))]
-pub(crate) async fn choose(app: &AppHandle, what: Pick) -> Vec<PathBuf> {
+///
+/// # Errors
+/// [`Error::NoDialog`].
+pub(crate) async fn choose(app: &AppHandle, what: Pick) -> Result<Vec<PathBuf>> {
+    #[cfg(feature = "e2e")]
+    if let Some(picked) = crate::tested::picked() {
+        return Ok(picked);
+    }
     let dialog = app.dialog().file();
-    let ask = move || match what {
-        Pick::Files => dialog.blocking_pick_files().unwrap_or_default(),
-        Pick::Folder | Pick::Target => dialog.blocking_pick_folder().into_iter().collect(),
-    };
-    let chosen = tauri::async_runtime::spawn_blocking(ask).await.unwrap_or_default();
-    chosen.into_iter().filter_map(|file| file.into_path().ok()).collect()
+    let chosen = asked(move || match what {
+        Pick::Files => dialog.blocking_pick_files(),
+        Pick::Folder | Pick::Target => dialog.blocking_pick_folder().map(|folder| vec![folder]),
+    });
+    let chosen = chosen.await.map_err(|error| match what {
+        Pick::Files | Pick::Folder => error.advise(
+            "Drop the files onto the window instead, or use the command line: holdfast --help lists what it does.",
+        ),
+        Pick::Target => error,
+    })?;
+    let files = chosen.into_iter().flatten();
+    Ok(files.filter_map(|file| file.into_path().ok()).collect())
 }
 
 /// Lets the person say where a file is to go, under which name.
-#[cfg(not(feature = "e2e"))]
-pub(crate) async fn save_as(app: &AppHandle, name: &Path) -> Option<PathBuf> {
+///
+/// # Errors
+/// [`Error::NoDialog`].
+pub(crate) async fn save_as(app: &AppHandle, name: &Path) -> Result<Option<PathBuf>> {
+    #[cfg(feature = "e2e")]
+    if let Some(picked) = crate::tested::picked() {
+        let place = picked.into_iter().next();
+        return Ok(place.map(|place| if place.is_dir() { place.join(name) } else { place }));
+    }
     let dialog = app.dialog().file().set_file_name(name.to_string_lossy());
-    let chosen = tauri::async_runtime::spawn_blocking(move || dialog.blocking_save_file()).await;
-    chosen.ok().flatten()?.into_path().ok()
+    let chosen = asked(move || dialog.blocking_save_file()).await?;
+    Ok(chosen.and_then(|file| file.into_path().ok()))
 }
 
-/// What a test chose: one path a line in the file that HOLDFAST_E2E_PICK names. No dialog can be operated there.
-#[cfg(feature = "e2e")]
-pub(crate) async fn choose(_: &AppHandle, _: Pick) -> Vec<PathBuf> {
-    let Some(list) = std::env::var_os("HOLDFAST_E2E_PICK") else {
-        return Vec::new();
-    };
-    let text = std::fs::read_to_string(list).unwrap_or_default();
-    text.lines().map(PathBuf::from).collect()
-}
-
-/// The same, for a file that is to be written.
-#[cfg(feature = "e2e")]
-pub(crate) async fn save_as(app: &AppHandle, name: &Path) -> Option<PathBuf> {
-    let folder = choose(app, Pick::Target).await.into_iter().next()?;
-    Some(if folder.is_dir() { folder.join(name) } else { folder })
+/// Waits for what a person answers in a dialog. One that did not come up says the same as one that was closed, only sooner.
+async fn asked<T: Send + 'static>(ask: impl FnOnce() -> Option<T> + Send + 'static) -> Result<Option<T>> {
+    let begun = Instant::now();
+    let chosen = tauri::async_runtime::spawn_blocking(ask).await.ok().flatten();
+    if chosen.is_none() && begun.elapsed() < NOBODY {
+        return Err(Error::NoDialog);
+    }
+    Ok(chosen)
 }
 
 fn shown(path: &Path) -> String {

@@ -36,6 +36,13 @@ impl Assets<Wry> for Folder {
     }
 }
 
+/// What a test chose: one path a line in the file that HOLDFAST_E2E_PICK names. Without one, dialogs are the system's.
+pub(crate) fn picked() -> Option<Vec<PathBuf>> {
+    let list = std::env::var_os("HOLDFAST_E2E_PICK").filter(|list| !list.is_empty())?;
+    let text = std::fs::read_to_string(list).unwrap_or_default();
+    Some(text.lines().map(PathBuf::from).collect())
+}
+
 /// Drops files on the window, as its own event does. Without any, some hang over it.
 #[tauri::command]
 pub(crate) async fn drop_files(desk: State<'_, Arc<Desk>>, paths: Vec<PathBuf>) -> Result<(), ()> {

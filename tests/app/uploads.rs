@@ -64,5 +64,5 @@ async fn an_item_that_was_removed_meanwhile_is_begun_anew() {
     assert_ne!(again.id, first.id);
     assert_eq!((again.version, again.files), (1, 2));
     let third: UploadView = ana.ask(upload()).await;
-    assert_eq!((third.id, third.version), (again.id, 2));
+    assert_eq!((third.id, third.version, third.unchanged), (again.id, 1, true));
 }

@@ -115,6 +115,38 @@ async fn a_dropped_folder_goes_up_and_comes_back_whole() {
 
 /// The public table, as a model: the same screens for each kind. One file gives its name without its ending.
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_refused_and_nothing_new_makes_no_version() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let server = Server::start(&root.join("server"));
+    let ana = Person::sign_up(root, &server.url(), "ana@example.org");
+    ana.run(&["project", "create", "Scans"]).ok();
+    let window = unlocked("data-nothing-new", &ana).await;
+    window.click("Scans").await;
+    window.sees("No datasets yet").await;
+    window.drop_files(&[&folder(root, "empty")]).await;
+    window.sees("There is no file in what you chose.").await;
+    window.screen("1-empty").await;
+    window.keys("\u{e007}").await;
+    window.click("Cancel").await;
+    window.sees("No datasets yet").await;
+
+    let penguins = small_dataset(root);
+    for said in [
+        "Checked against the server: all correct.",
+        "Nothing has changed since version 1",
+    ] {
+        window.drop_files(&[&penguins]).await;
+        window.sees("Upload a dataset").await;
+        window.click("Start").await;
+        window.sees(said).await;
+    }
+    window.screen("2-nothing-new").await;
+    assert_eq!(ana.run(&["dataset", "list", "Scans"]).ok()[0]["versions"], 1);
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_has_the_same_screens() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path();

@@ -9,7 +9,7 @@ use holdfast_tests::{Dice, Person, Server, Window, small_dataset};
 use serde_json::json;
 
 use super::moving::{Road, on_the_road};
-use super::prepared::{folder, tab_to, unlock, unlocked};
+use super::prepared::{folder, unlock, unlocked};
 
 const DOWN: &str = "\u{e015}";
 const END: &str = "\u{e010}";
@@ -76,11 +76,11 @@ async fn a_real_folder_is_dropped_and_its_table_read() {
     window.click("Put away").await;
 
     // From here on, hands stay on the keyboard.
-    tab_to(&window, "Datasets").await;
+    window.tab_to("Datasets", "listbox").await;
     window.keys(ENTER).await;
     window.sees("penguins.csv").await;
     window.screen("1-files").await;
-    tab_to(&window, "Files").await;
+    window.tab_to("Files", "listbox").await;
     // Folders stand first: pictures, README, model.pkl, noise.bin, nothing.csv, penguins.csv.
     window.keys(END).await;
     window.keys(ENTER).await;
@@ -93,7 +93,7 @@ async fn a_real_folder_is_dropped_and_its_table_read() {
         const head = document.querySelector('thead th').getBoundingClientRect(); \
         return Math.abs(head.top - box.getBoundingClientRect().top) < 2;";
     assert!(is_true(&window, sticks).await, "the head of the table went away");
-    tab_to(&window, "More rows").await;
+    window.tab_to("More rows, “\u{2068}penguins.csv\u{2069}”", "button").await;
     window.keys(ENTER).await;
     window.sees("344 rows").await;
     window.no_longer_sees("More rows").await;
@@ -224,7 +224,7 @@ async fn ten_thousand_files_in_one_folder() {
     window.sees("10,000 files").await;
     let rows = "return document.querySelectorAll('[role=option]').length < 120";
     assert!(is_true(&window, rows).await, "all rows are in the page");
-    tab_to(&window, "Files").await;
+    window.tab_to("Files", "listbox").await;
     // All of them are here once the foot of the list counts them in bytes.
     window.read("//footer//*[.='10,000 files, 119 kB']").await;
     window.keys(END).await;

@@ -59,17 +59,3 @@ pub(super) fn folder(root: &Path, name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
 }
-
-/// Goes from one thing to the next with Tab, until the one of that name has the focus (what follows a comma in it aside).
-pub(super) async fn tab_to(window: &Window, name: &str) {
-    let script = "const it = document.activeElement; return it.getAttribute('aria-label') ?? it.textContent.trim();";
-    for _ in 0..80 {
-        window.keys("\u{e004}").await;
-        let at = window.script(script, Vec::new()).await;
-        let rest = at.as_str().and_then(|at| at.strip_prefix(name));
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(',')) {
-            return;
-        }
-    }
-    panic!("Tab never comes to {name:?}");
-}

@@ -1,6 +1,6 @@
 //! Looking after secrets: with the keyboard alone; what ends soon; passwords made here; old versions; the trash.
 
-use holdfast_tests::{Person, Server, Window};
+use holdfast_tests::{Person, Server};
 
 use super::prepared::unlocked;
 use super::secrets::{is_nowhere, keep, to_secrets};
@@ -15,27 +15,6 @@ const ESCAPE: &str = "\u{e00c}";
 const SPACE: &str = " ";
 const DOWN: &str = "\u{e015}";
 
-/// Tabs until that has the focus.
-async fn tab_to(window: &Window, name: &str) {
-    let mut seen = Vec::new();
-    for _ in 0..60 {
-        let at = focused(window).await;
-        if at == name {
-            return;
-        }
-        seen.push(at);
-        window.keys(TAB).await;
-    }
-    panic!("{name:?} can't be reached: {seen:?}");
-}
-
-/// What reads out as having the focus.
-async fn focused(window: &Window) -> String {
-    let script = "const at = document.activeElement; return at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent.trim().slice(0, 80);";
-    let name = window.script(script, Vec::new()).await;
-    name.as_str().unwrap_or_default().trim().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_kept_shown_copied_and_found_with_the_keyboard_alone() {
     let root = tempfile::tempdir().expect("a folder");
@@ -49,27 +28,27 @@ async fn a_token_is_kept_shown_copied_and_found_with_the_keyboard_alone() {
     window.keys(ENTER).await;
     window.sees("Choose a secret to see what is in it.").await;
     window.control('n').await;
-    window.sees("What do you want to keep?").await;
-    tab_to(&window, "Git tokenTo fetch and push code").await;
+    window.sees("What do you want to save?").await;
+    window.tab_to("Git token To fetch and push code", None).await;
     window.keys(ENTER).await;
-    window.sees("Keep this secret").await;
-    tab_to(&window, "Name").await;
+    window.sees("Save").await;
+    window.tab_to("Name", None).await;
     window.keys("GitHub of the team").await;
-    tab_to(&window, "Host").await;
+    window.tab_to("Host", None).await;
     window.keys("github.com").await;
-    tab_to(&window, "Token").await;
+    window.tab_to("Token", None).await;
     window.keys(TOKEN).await;
     window.keys(ENTER).await;
-    window.sees("is kept.").await;
-    assert_eq!(focused(&window).await, "GitHub of the team");
+    window.sees("is saved.").await;
+    assert_eq!(window.focused().await, "GitHub of the team");
     is_nowhere(&window, TOKEN).await;
 
-    tab_to(&window, "Show Token").await;
+    window.tab_to("Show Token", None).await;
     window.keys(SPACE).await;
     window.sees(TOKEN).await;
     window.keys(SPACE).await;
     window.no_longer_sees(TOKEN).await;
-    tab_to(&window, "Copy Token").await;
+    window.tab_to("Copy Token", None).await;
     window.keys(ENTER).await;
     window.sees("Copied. Cleared in 30 s.").await;
     window.clipboard_has(TOKEN).await;
@@ -88,22 +67,22 @@ async fn a_token_is_kept_shown_copied_and_found_with_the_keyboard_alone() {
     window.clipboard_has(TOKEN).await;
 
     // Menus, the history and dialogs are reached, and give the focus back.
-    tab_to(&window, "Edit").await;
+    window.tab_to("Edit", None).await;
     window.keys(TAB).await;
-    assert_eq!(focused(&window).await, "More");
+    assert_eq!(window.focused().await, "More");
     window.keys(ENTER).await;
     window.sees("Move to a project").await;
     window.keys(ESCAPE).await;
     window.no_longer_sees("Move to a project").await;
-    tab_to(&window, "History").await;
+    window.tab_to("History", None).await;
     window.keys(ENTER).await;
     window.sees("Version 1").await;
     window.keys(ESCAPE).await;
     window.sees("Choose a secret to see what is in it.").await;
     window.control('f').await;
     window.keys(TAB).await;
-    assert_eq!(focused(&window).await, "Which secrets");
-    tab_to(&window, "Import or export").await;
+    assert_eq!(window.focused().await, "Which secrets");
+    window.tab_to("Import or export", None).await;
     window.keys(ENTER).await;
     window.sees("Import from a file").await;
     window.keys(ENTER).await;
@@ -129,13 +108,13 @@ async fn what_ends_what_was_and_what_was_thrown_away() {
     to_secrets(&window).await;
     window.click("Plain").await;
     window.click("Edit").await;
-    window.select("Stops working", "In 30 days").await;
+    window.select("Expires", "In 30 days").await;
     window.click("Save changes").await;
     window.sees("expires in 30 days").await;
     window.screen("1-list").await;
 
     // What ends, in the order in which it does.
-    window.select("Which secrets", "Ending soon").await;
+    window.select("Which secrets", "Expiring soon").await;
     window.no_longer_sees("Far").await;
     window.sees("Over").await;
     let rows =
@@ -182,8 +161,8 @@ async fn what_ends_what_was_and_what_was_thrown_away() {
     window.no_longer_sees("Made of").await;
     let made = window.value("Password").await;
     assert_eq!(made.split(['-', ' ']).count(), 6, "{made}");
-    window.click("Keep this secret").await;
-    window.sees("is kept.").await;
+    window.click("Save").await;
+    window.sees("is saved.").await;
     is_nowhere(&window, &made).await;
 
     // Into the trash, seen there, and put back.

@@ -201,7 +201,7 @@ async fn a_locked_file_asks_for_its_passphrase_and_variables_are_pasted() {
     window.click("Done").await;
     window.click("GitHub").await;
     window.sees("Website").await;
-    window.sees("Stops working on").await;
+    window.sees("Expires on").await;
 
     // An environment set: lines of a .env file go into a name, and are read by the reader of imports.
     window.click("Add a secret").await;
@@ -218,8 +218,8 @@ async fn a_locked_file_asks_for_its_passphrase_and_variables_are_pasted() {
     let dots = "return getComputedStyle(document.querySelector('textarea')).webkitTextSecurity";
     assert_eq!(window.script(dots, Vec::new()).await, "disc");
     window.screen("5-pasted").await;
-    window.click("Keep this secret").await;
-    window.sees("is kept.").await;
+    window.click("Save").await;
+    window.sees("is saved.").await;
     window.close().await;
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn to_secrets(window: &Window) {
     window.control('k').await;
     window.keys("Secrets").await;
     window.keys(ENTER).await;
-    window.sees("Only you can open these").await;
+    window.sees("which only you can open").await;
 }
 
 /// Puts the focus on the row that fits, with the keyboard: from the field that finds into what it found.
@@ -64,28 +64,28 @@ async fn a_token_is_kept_found_shown_changed_moved_and_deleted() {
     let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
     let window = unlocked("secrets", &ana).await;
 
-    // With the keyboard alone, from the empty place to the secret that is kept.
+    // With the keyboard alone, from the empty place to the secret that is saved.
     to_secrets(&window).await;
     window.sees("No secrets yet").await;
     window.screen("1-none").await;
     window.control('n').await;
-    window.sees("What do you want to keep?").await;
+    window.sees("What do you want to save?").await;
     window.screen("2-kinds").await;
     window.keys(ENTER).await;
-    window.sees("Keep this secret").await;
+    window.sees("Save").await;
     window.keys("GitHub of the team").await;
     window.keys(&[TAB, "github.com", TAB, "ana", TAB, TOKEN].concat()).await;
     assert_eq!(window.value("Token").await, TOKEN);
     window.screen("3-form").await;
     window.keys(ENTER).await;
-    window.sees("is kept.").await;
+    window.sees("is saved.").await;
     window.sees("github.com").await;
     is_nowhere(&window, TOKEN).await;
 
     // A password that is made here.
     window.click("Add a secret").await;
     window.click("Name and password").await;
-    window.click("Keep this secret").await;
+    window.click("Save").await;
     window.sees("Give it a name to find it by.").await;
     window.sees("This is needed.").await;
     window.screen("4-form-wrong").await;
@@ -103,8 +103,8 @@ async fn a_token_is_kept_found_shown_changed_moved_and_deleted() {
     window.no_longer_sees("Made of").await;
     let made = window.value("Password").await;
     assert_eq!(made.len(), 20, "{made}");
-    window.select("Stops working", "In 30 days").await;
-    window.click("Keep this secret").await;
+    window.select("Expires", "In 30 days").await;
+    window.click("Save").await;
     window.sees("expires in 30 days").await;
     window.sees("Edit").await;
     is_nowhere(&window, &made).await;
@@ -201,14 +201,15 @@ async fn moved_and_deleted(window: &Window) {
     window.screen("14-move").await;
     window.click("Move it").await;
     window.sees("moved to").await;
-    window.no_longer_sees("Git token").await;
+    // It stands there still, as the project's.
+    window.sees("Git token · \u{2068}Scans\u{2069}").await;
     window.click("Undo").await;
-    window.sees("Git token").await;
+    window.no_longer_sees("Git token · \u{2068}Scans\u{2069}").await;
     window.click("GitHub of the team").await;
     window.click("More").await;
     window.click("Move to a project").await;
     window.click("Move it").await;
-    window.no_longer_sees("Git token").await;
+    window.sees("Git token · \u{2068}Scans\u{2069}").await;
 
     window.click("Projects").await;
     window.click("Scans").await;
@@ -229,6 +230,57 @@ async fn moved_and_deleted(window: &Window) {
     window.click("More").await;
     window.click("Delete").await;
     window.sees("No secrets yet").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_of_projects_stand_beside_ones_own() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
+    let ben = Person::sign_up(root.path(), &server.url(), "ben@example.org");
+    ana.run(&["project", "create", "Passwords"]).ok();
+    keep(&ana, "My own", None, NEWER);
+    keep(&ana, "Deploy key", Some("Passwords"), TOKEN);
+    ben.run(&["project", "create", "Of Ben"]).ok();
+    keep(&ben, "Shown to Ana", Some("Of Ben"), THEIRS);
+    ben.run(&["project", "share", "Of Ben", ana.handle(), "--role", "reader"])
+        .ok();
+    let window = unlocked("secrets-everywhere", &ana).await;
+
+    // A project that holds secrets alone opens on them.
+    window.click("Passwords").await;
+    window.sees("Deploy key").await;
+    window.no_longer_sees("No datasets yet").await;
+
+    to_secrets(&window).await;
+    for name in ["My own", "Deploy key", "Shown to Ana"] {
+        window.sees(name).await;
+    }
+    window.screen("1-all").await;
+    window.fill("Find a secret", "passwords").await;
+    window.no_longer_sees("My own").await;
+    window.click("Deploy key").await;
+    window.sees("in “\u{2068}Passwords\u{2069}”").await;
+    window.click("Show Token").await;
+    window.sees(TOKEN).await;
+    window.screen("2-of-a-project").await;
+    window.click("More").await;
+    window.click("Delete").await;
+    window.no_longer_sees("Deploy key").await;
+    window.click("Undo").await;
+    window.click("Deploy key").await;
+
+    // What may not be changed there may not be changed here.
+    window.fill("Find a secret", "of ben").await;
+    window.click("Shown to Ana").await;
+    window.sees("in “\u{2068}Of Ben\u{2069}”").await;
+    window.no_longer_sees("Edit").await;
+
+    window.fill("Find a secret", "").await;
+    window.select("Which secrets", "In the trash").await;
+    window.sees("The trash is empty").await;
+    window.screen("3-empty-trash").await;
+    window.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -180,42 +180,6 @@ async fn what_happened(ana: &Window, root: &Path) {
     );
 }
 
-/// What has the focus: its name, and in front of it what it is.
-async fn focus(window: &Window) -> String {
-    let script = "const at = document.activeElement; return (at.getAttribute('aria-label') || at.labels?.[0]?.innerText || at.innerText || at.tagName).trim().replace(/\\s+/g, ' ')";
-    window
-        .script(script, Vec::new())
-        .await
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// Presses Tab until something with that name has the focus.
-async fn tab_to(window: &Window, name: &str) {
-    let mut passed = Vec::new();
-    for _ in 0..60 {
-        let at = focus(window).await;
-        if at == name {
-            return;
-        }
-        passed.push(at);
-        window.keys(TAB).await;
-    }
-    panic!("{name:?} is not reached with Tab; passed {passed:?}");
-}
-
-/// Waits until something with that name has the focus by itself.
-async fn focused(window: &Window, name: &str) {
-    for _ in 0..600 {
-        if focus(window).await == name {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("{name:?} should have the focus, and {:?} has", focus(window).await);
-}
-
 /// Words that differ stop the sharing, and everything goes without a mouse.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_is_enough_and_other_words_stop_it() {
@@ -225,33 +189,33 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     let ben = Person::sign_up(root.path(), &server.url(), BEN);
     let ana = unlocked("sharing-keys", &person).await;
 
-    tab_to(&ana, "Projects").await;
+    ana.tab_to("Projects", None).await;
     ana.keys(ENTER).await;
-    tab_to(&ana, "New project").await;
+    ana.tab_to("New project", None).await;
     // The field to find one, then the list.
     ana.keys(TAB).await;
     ana.keys(TAB).await;
     ana.keys(ENTER).await;
     ana.sees("Only you can open this.").await;
-    tab_to(&ana, "Members 1").await;
+    ana.tab_to("Members 1", None).await;
     ana.keys(ENTER).await;
     ana.sees("Only you can open this.").await;
-    tab_to(&ana, "Add people").await;
+    ana.tab_to("Add people", None).await;
     ana.keys(ENTER).await;
-    focused(&ana, "Their e-mail or name").await;
+    ana.gets_focus("Their e-mail or name").await;
     ana.keys(BEN).await;
     ana.keys(ENTER).await;
-    focused(&ana, "Check first").await;
+    ana.gets_focus("Check first").await;
     ana.keys(ENTER).await;
     ana.sees("ask for their six words").await;
 
     // Whoever answers the phone has other words: it stops here.
-    tab_to(&ana, "They don't match").await;
+    ana.tab_to("They don't match", None).await;
     ana.keys(ENTER).await;
     ana.sees("Those are not the words of ben@example.org").await;
-    focused(&ana, "Compare once more").await;
+    ana.gets_focus("Compare once more").await;
     ana.screen("refused").await;
-    tab_to(&ana, "Back").await;
+    ana.tab_to("Back", None).await;
     ana.keys(ENTER).await;
     ana.no_longer_sees("Compare once more").await;
     let text = ana.text().await;
@@ -269,31 +233,31 @@ async fn the_keyboard_is_enough_and_other_words_stop_it() {
     assert!(!ana.text().await.contains("Share anyway"));
 
     // It was a word misheard.
-    focused(&ana, "Check words").await;
+    ana.gets_focus("Check words").await;
     ana.keys(ENTER).await;
-    focused(&ana, "Compare once more").await;
+    ana.gets_focus("Compare once more").await;
     ana.keys(ENTER).await;
     let words = ben.run(&["words"]).ok()["words"].as_str().expect("words").to_owned();
     assert_eq!(six_words(&ana, "Six words of ben@example.org").await, words);
-    tab_to(&ana, "They match").await;
+    ana.tab_to("They match", None).await;
     ana.keys(ENTER).await;
-    focused(&ana, "Share").await;
+    ana.gets_focus("Share").await;
     ana.keys(ENTER).await;
-    focused(&ana, "Done").await;
+    ana.gets_focus("Done").await;
     ana.keys(ENTER).await;
     // The focus is back at what opened the dialog.
-    focused(&ana, "Add people").await;
+    ana.gets_focus("Add people").await;
     let projects = ben.run(&["project", "list"]).ok();
     assert_eq!(projects[0]["role"], "contributor");
 
     // A member's card opens from the list and closes again.
     ana.sees("Only these 2 people can open this.").await;
-    tab_to(&ana, "Members").await;
+    ana.tab_to("Members", None).await;
     ana.keys(DOWN).await;
     ana.keys(ENTER).await;
     ana.sees("Can open, add and change everything in the project.").await;
     ana.keys(ESCAPE).await;
-    focused(&ana, "Members").await;
+    ana.gets_focus("Members").await;
     ana.close().await;
 }
 

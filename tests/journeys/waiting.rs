@@ -92,7 +92,9 @@ async fn what_goes_up_is_looked_at_before_and_what_stayed_behind_is_tried_again(
     window.sees("4 files, 100 kB").await;
     window.sees("The largest:").await;
     window.sees("data.bin").await;
-    window.click("1 file that a .gitignore names, 10 B, go along").await;
+    window
+        .click("1 file that version control ignores, 10 B, go along")
+        .await;
     window.sees("build/<b>out").await;
     window.click("1 thing is left out").await;
     window.sees("neither a file nor a folder nor a link").await;

@@ -1,6 +1,7 @@
 //! The real window, driven as a person uses it: the program under Xvfb, its page through WebDriver, everything found by the
 //! words that are on the screen or read out.
 
+mod focus;
 mod hands;
 mod screen;
 mod speed;

@@ -89,6 +89,109 @@ fn refusals_say_what_helps() {
 }
 
 #[test]
+fn what_is_not_there_names_the_command_that_lists_what_is() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
+    ana.run(&["project", "create", "Scans"]).ok();
+    for (line, lists) in [
+        (&["project", "show", "Nothing"][..], "`holdfast project list`"),
+        (&["dataset", "show", "Scans/nothing"], "`holdfast dataset list PROJECT`"),
+        (&["task", "show", "Scans/nothing"], "`holdfast task list PROJECT`"),
+        (&["secret", "show", "Nothing"], "`holdfast secret list`"),
+        (&["run", "show", "01234567"], "`holdfast run list PROJECT`"),
+        (&["node", "words", "nothing"], "`holdfast node list`"),
+        (&["device", "remove", "0123"], "`holdfast device list`"),
+    ] {
+        let told = next(ana.run(line), 12);
+        assert!(told.contains(lists), "{line:?}: {told}");
+    }
+}
+
+#[test]
+fn words_that_differ_say_what_that_means() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
+    let ben = Person::sign_up(root.path(), &server.url(), "ben@example.org");
+    let own = ana.run(&["words"]).ok()["words"].as_str().expect("words").to_owned();
+    ana.run(&["words", ben.handle()]).ok();
+    let told = ana.run(&["verify", ben.handle(), "--words", &own]).fails(21);
+    assert_eq!(told["code"], "keys-changed");
+    let said = told["message"].as_str().expect("a sentence");
+    assert!(
+        said.contains("a word was misheard") && said.contains("pretending"),
+        "{said}"
+    );
+    let next = told["next"].as_str().expect("a next step");
+    assert!(
+        next.starts_with("Share nothing with ben@example.org") && next.contains("`holdfast words ben@example.org`"),
+        "{next}"
+    );
+}
+
+#[test]
+fn nothing_and_nothing_new_make_no_version() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let ana = Person::sign_up(root.path(), &server.url(), "ana@example.org");
+    ana.run(&["project", "create", "Scans"]).ok();
+    let source = root.path().join("source");
+    std::fs::create_dir_all(source.join("deep/empty")).expect("a folder");
+    let upload = || {
+        let source = source.to_str().expect("a path");
+        ana.run(&["dataset", "upload", "Scans", source, "--name", "d", "--skip-hidden"])
+    };
+    let versions = || {
+        ana.run(&["dataset", "versions", "Scans/d"])
+            .ok()
+            .as_array()
+            .map_or(0, Vec::len)
+    };
+
+    // Folders are not files, and what is left out is not there.
+    let told = upload().fails(2);
+    assert_eq!(told["code"], "invalid");
+    assert!(
+        told["message"]
+            .as_str()
+            .is_some_and(|said| said.starts_with("There is no file in "))
+    );
+    std::fs::write(source.join(".hidden"), "x").expect("a file");
+    let told = next(upload(), 2);
+    assert!(told.contains("hidden"), "{told}");
+    ana.run(&["dataset", "show", "Scans/d"]).fails(12);
+    assert_eq!(ana.run(&["upload", "list"]).ok(), json!([]));
+
+    std::fs::write(source.join("a"), "one").expect("a file");
+    let first = upload().ok();
+    assert_eq!((&first["version"], &first["unchanged"]), (&json!(1), &json!(false)));
+    let bytes = || ana.run(&["project", "show", "Scans"]).ok()["project"]["bytes"].clone();
+    let kept = bytes();
+    // Touched is not changed.
+    std::fs::File::open(source.join("a"))
+        .and_then(|file| file.set_modified(std::time::UNIX_EPOCH))
+        .expect("another time");
+    let again = upload().ok();
+    assert_eq!((&again["version"], &again["unchanged"]), (&json!(1), &json!(true)));
+    assert_eq!((&again["bytes_sent"], versions(), bytes()), (&json!(0), 1, kept));
+    assert_eq!(ana.run(&["upload", "list"]).ok(), json!([]));
+
+    // Anything else is: content, a name, a folder without files, what may be done with it.
+    std::fs::write(source.join("a"), "two").expect("a file");
+    assert_eq!(upload().ok()["version"], 2);
+    std::fs::rename(source.join("a"), source.join("b")).expect("another name");
+    assert_eq!(upload().ok()["version"], 3);
+    std::fs::create_dir(source.join("other")).expect("a folder");
+    assert_eq!(upload().ok()["version"], 4);
+    assert_eq!(upload().ok()["unchanged"], true);
+
+    // As before, but not as the newest.
+    std::fs::rename(source.join("b"), source.join("a")).expect("the name before");
+    assert_eq!(upload().ok()["version"], 5);
+}
+
+#[test]
 fn people_go_by_their_ids_too_and_hear_when_they_are_out() {
     let root = tempfile::tempdir().expect("a folder");
     let server = Server::start_with(&root.path().join("server"), &[]);

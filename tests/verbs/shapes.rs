@@ -70,7 +70,7 @@ fn each_answer_has_its_keys() {
         (&["project", "rename", "Scans", "Scans 2"], "id name"),
         (
             &["dataset", "upload", "Scans 2", &file, "--name", "d"],
-            "bytes bytes_reused bytes_sent chunks_reused files id skipped version",
+            "bytes bytes_reused bytes_sent chunks_reused files id skipped unchanged version",
         ),
         (&["dataset", "list", "Scans 2"], item),
         (&["dataset", "show", "Scans 2/d"], item),

@@ -192,7 +192,7 @@ impl From<Shell> for clap_complete::Shell {
 
 /// The whole command line, as clap knows it. Models, tasks and artifacts have the verbs of datasets; their help says so.
 pub(crate) fn command() -> clap::Command {
-    ["model", "task", "artifact"]
+    let all = ["model", "task", "artifact"]
         .into_iter()
         .fold(Cli::command(), |all, kind| {
             all.mut_subcommand(kind, |verbs| {
@@ -201,7 +201,39 @@ pub(crate) fn command() -> clap::Command {
                     verbs.mut_subcommand(name, |verb| rename(verb, kind))
                 })
             })
-        })
+        });
+    unfold(all)
+}
+
+/// Makes one line of each paragraph below the options: as wide as the terminal is known to clap alone, and a line that was broken
+/// in the source would be broken once more. Examples, which are indented, keep their lines.
+fn unfold(command: clap::Command) -> clap::Command {
+    let text = command.get_after_help().map(ToString::to_string);
+    let command = match text {
+        Some(text) => command.after_help(paragraphs(&text)),
+        None => command,
+    };
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    names
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, unfold))
+}
+
+fn paragraphs(text: &str) -> String {
+    let goes_on = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    let mut whole = String::with_capacity(text.len());
+    let mut before = "";
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            whole.push(if goes_on(before) && goes_on(line) { ' ' } else { '\n' });
+        }
+        whole.push_str(line);
+        before = line;
+    }
+    whole
 }
 
 fn rename(verb: clap::Command, kind: &str) -> clap::Command {
@@ -225,6 +257,13 @@ mod tests {
     #[test]
     fn clap_finds_no_fault() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_paragraph_is_one_line_and_an_example_keeps_its_own() {
+        let text = "Examples:\n  holdfast x\n  holdfast y\n\nOne sentence\nthat goes on.\n\nAnother.";
+        let whole = "Examples:\n  holdfast x\n  holdfast y\n\nOne sentence that goes on.\n\nAnother.";
+        assert_eq!(paragraphs(text), whole);
     }
 
     #[test]

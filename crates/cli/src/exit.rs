@@ -136,6 +136,7 @@ mod tests {
                 },
                 1,
             ),
+            (Error::NoDialog, 1),
             (Error::Unreadable(text()), 1),
             (Error::PassphraseNeeded, 2),
             (Error::PassphraseWrong, 1),

@@ -247,6 +247,8 @@ views! {
         id: String,
         /// Number of the new version.
         version: usize,
+        /// Nothing has changed since that version: no new one was made.
+        unchanged: bool,
         /// Files in it.
         files: u64,
         /// Their bytes.

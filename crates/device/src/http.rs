@@ -228,7 +228,13 @@ fn unreachable(error: reqwest::Error) -> Unreachable {
     if error.is_connect() {
         return Unreachable::unsent(reason(error));
     }
-    Unreachable::silent(reason(error))
+    let plain = error.url().is_some_and(|url| url.scheme() == "http");
+    let reason = reason(error);
+    // What a server that speaks TLS sends to whoever does not is no HTTP at all.
+    if plain && reason.starts_with("invalid HTTP version") {
+        return Unreachable::silent("it speaks https: begin its address with https://");
+    }
+    Unreachable::silent(reason)
 }
 
 /// The innermost reason, which is the one people can use ("connection refused"); without the address.

@@ -76,10 +76,41 @@ impl Unreachable {
         )
     }
 
+    /// The server showed another key than the one whose fingerprint a person gave just now.
+    fn mistyped(seen: Hash) -> Self {
+        Self::distrusted(
+            format!(
+                "That fingerprint is not this server's. Nothing was sent. The server shows {}.",
+                fingerprint_text(seen)
+            ),
+            Distrust {
+                seen,
+                changed: true,
+                next: "Compare what you typed with what whoever runs the server told you. If it is the same, somebody may be in between: \
+                       go no further, and tell them."
+                    .into(),
+            },
+        )
+    }
+
     fn distrusted(reason: String, distrust: Distrust) -> Self {
         Self {
             distrust: Some(Box::new(distrust)),
             ..Self::unsent(reason)
+        }
+    }
+}
+
+impl Error {
+    /// The same, where the key to expect was typed with this very command: it may be the typing that is wrong.
+    #[must_use]
+    pub fn of_typed_fingerprint(self) -> Self {
+        match self.bare() {
+            Self::Unreachable(Unreachable {
+                distrust: Some(distrust),
+                ..
+            }) if distrust.changed => Unreachable::mistyped(distrust.seen).into(),
+            _ => self,
         }
     }
 }
@@ -154,5 +185,10 @@ mod tests {
             assert_eq!(error.code(), code);
             assert!(error.to_string().contains(&fingerprint_text(seen)) && error.next().contains(&seen.to_string()));
         }
+        let typed = Error::from(Unreachable::changed("https://x", seen)).of_typed_fingerprint();
+        assert_eq!(typed.code(), "server-certificate-changed");
+        assert!(typed.to_string().contains("not this server's") && !typed.next().contains("signin"));
+        let unknown = Error::from(Unreachable::unknown("https://x", seen, "why")).of_typed_fingerprint();
+        assert_eq!(unknown.code(), "server-certificate-unknown");
     }
 }

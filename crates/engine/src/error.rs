@@ -21,6 +21,9 @@ pub enum Error {
     /// The system's keychain does not open the profile, and why.
     #[error("{0}")]
     Keychain(String),
+    /// The system's dialog for files did not come up.
+    #[error("This system's file dialog did not open.")]
+    NoDialog,
     /// The phrase is too easy to guess.
     #[error("That phrase is too easy to guess: about {bits} bits, and {floor} are needed.")]
     WeakPhrase {
@@ -150,6 +153,32 @@ fn not_reached(unreachable: &Unreachable) -> String {
     }
 }
 
+/// The command that lists what there is of that kind.
+fn where_to_look(what: &str) -> &'static str {
+    match what {
+        "project" | "project in the trash" => "`holdfast project list` shows which there are.",
+        "dataset" => "`holdfast dataset list PROJECT` shows which there are; with --trashed, those in the trash.",
+        "model" => "`holdfast model list PROJECT` shows which there are; with --trashed, those in the trash.",
+        "task" => "`holdfast task list PROJECT` shows which there are; with --trashed, those in the trash.",
+        "artifact" => "`holdfast artifact list PROJECT` shows which there are; with --trashed, those in the trash.",
+        "secret" => {
+            "`holdfast secret list` shows your own, with --in PROJECT those of a project; with --trashed, those in the trash."
+        }
+        "field" => "`holdfast secret show NAME` lists its fields.",
+        "version" => {
+            "`holdfast dataset versions PROJECT/NAME` lists them; of a secret, `holdfast secret history NAME`."
+        }
+        "file" | "folder" => "`holdfast dataset files PROJECT/NAME` lists them.",
+        "member" | "such member" => "`holdfast project members PROJECT` shows who is in.",
+        "invitation" => "`holdfast project invitations PROJECT` shows which wait.",
+        "node" => "`holdfast node list` shows which there are.",
+        "run" => "`holdfast run list PROJECT` shows which there are.",
+        "device" => "`holdfast device list` shows which there are.",
+        "unfinished upload" => "`holdfast upload list` shows which wait.",
+        _ => "`holdfast project list` shows your projects; each kind of thing in them has a `list` of its own.",
+    }
+}
+
 fn not_found(what: &str, name: &str) -> String {
     if name.is_empty() {
         return format!("There is no {what}.");
@@ -165,6 +194,7 @@ impl Error {
             Self::WrongMasterKey => "wrong-master-key",
             Self::SignInRefused => "sign-in-refused",
             Self::Keychain(_) => "keychain",
+            Self::NoDialog => "no-dialog",
             Self::WeakPhrase { .. } => "weak-phrase",
             Self::BadPhrase(_) => "bad-phrase",
             Self::Locked => "locked",
@@ -227,12 +257,14 @@ impl Error {
                 "Check the handle, the server's address, and the Master Key (Caps Lock, keyboard layout). Nothing was changed."
             }
             Self::Keychain(_) => "Use the Master Key: it always opens.",
+            Self::NoDialog => "Use the command line for this: holdfast --help lists what it does.",
             Self::WeakPhrase { .. } => "Use more words, or let Holdfast make one (--generate).",
             Self::BadPhrase(_) => "Choose another phrase.",
             Self::Locked => "Run `holdfast unlock`, or give --master-key-file.",
             Self::NoAccount => "Run `holdfast signup` or `holdfast signin`.",
             Self::ProfileTaken(_) => "Use another folder with --profile.",
-            Self::NotFound { .. } | Self::Missing(_) => "Look at the list of what is there.",
+            Self::NotFound { what, .. } => where_to_look(what),
+            Self::Missing(_) => "Check the name and where it should be.",
             Self::NoSuchKit => {
                 "Check the server's address on the kit. A kit ends when the Master Key is changed or a newer kit is made: look for the newest one."
             }
@@ -324,6 +356,19 @@ mod tests {
         assert_eq!((advised.code(), advised.to_string()), (plain.code(), plain.to_string()));
         assert_eq!(advised.next(), "Make somebody else an owner first.");
         assert!(matches!(advised.bare(), Error::NotAllowed(_)));
+    }
+
+    #[test]
+    fn what_is_not_there_names_the_command_that_lists() {
+        for (what, command) in [
+            ("project", "holdfast project list"),
+            ("task", "holdfast task list PROJECT"),
+            ("run", "holdfast run list PROJECT"),
+            ("anything else", "holdfast project list"),
+        ] {
+            let error = Error::NotFound { what, name: "x".into() };
+            assert!(error.next().contains(command), "{what}: {}", error.next());
+        }
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct UploadedItem {
     pub item: ItemId,
     /// Number of the new version; 1 is the oldest.
     pub number: usize,
+    /// There was nothing new: no version was made, and the number is that of the newest.
+    pub unchanged: bool,
     /// What was done.
     pub report: Report,
 }
@@ -172,8 +174,12 @@ impl Session {
         }
         let journal = self.journal();
         let (target, memo) = self.target(&state, &request, &journal).await?;
+        let newest = newest(&state, memo.item);
         let options = Options {
             include_hidden: request.include_hidden,
+            refuse_empty: true,
+            // What somebody else made is not compared with: see `previous`.
+            skip_unchanged: newest.is_some_and(|(_, version)| version.author == self.principal()),
             ..Options::new(request.spool.clone())
         };
         if let Some((number, version)) = committed(&state, memo.item, target.version) {
@@ -190,6 +196,7 @@ impl Session {
             return Ok(UploadedItem {
                 item: memo.item,
                 number,
+                unchanged: false,
                 report,
             });
         }
@@ -204,6 +211,15 @@ impl Session {
             cancel,
         )
         .await?;
+        if let (true, Some((number, _))) = (uploaded.unchanged, newest) {
+            transfer::abandon(&self.pack_server(), &journal, id, &request.spool).await?;
+            return Ok(UploadedItem {
+                item: memo.item,
+                number,
+                unchanged: true,
+                report: uploaded.report,
+            });
+        }
         progress.report(Step {
             stage: Stage::Committing,
             done: uploaded.report.bytes,
@@ -234,6 +250,7 @@ impl Session {
         Ok(UploadedItem {
             item: memo.item,
             number,
+            unchanged: false,
             report: uploaded.report,
         })
     }
@@ -400,6 +417,13 @@ fn committed(state: &Space, item: ItemId, version: VersionId) -> Option<(usize, 
     let item = state.contents().items().get(&item)?;
     let index = item.versions.iter().position(|known| known.id == version)?;
     Some((index + 1, &item.versions[index]))
+}
+
+/// The newest version of an item that is not in the trash, and its number.
+fn newest(state: &Space, item: ItemId) -> Option<(usize, &Version)> {
+    let item = state.contents().items().get(&item)?;
+    let version = item.versions.last().filter(|_| item.trashed_ms.is_none())?;
+    Some((item.versions.len(), version))
 }
 
 /// How many packs a new version of this item may name: the item travels whole, in one entry, and each takes 17 bytes.

@@ -363,7 +363,7 @@ impl Session {
     /// [`Error::Invalid`] when they are not six words of the list, [`Error::KeysChanged`] when they are other words.
     pub async fn verify_person(&self, handle: &str, words: &str) -> Result<Person> {
         let person = self.person(handle).await?;
-        self.verify(person, words).await
+        self.verify(person, words, "holdfast words").await
     }
 
     /// The same for a node, whose console shows them.
@@ -372,10 +372,10 @@ impl Session {
     /// See [`Session::verify_person`].
     pub async fn verify_node(&self, name: &str, words: &str) -> Result<Person> {
         let node = self.node(name).await?;
-        self.verify(node, words).await
+        self.verify(node, words, "holdfast node words").await
     }
 
-    async fn verify(&self, person: Person, words: &str) -> Result<Person> {
+    async fn verify(&self, person: Person, words: &str, shown_by: &str) -> Result<Person> {
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
         let handle = &person.bundle.bundle.handle;
@@ -384,7 +384,13 @@ impl Session {
         }
         if person.words() != told {
             return Err(Error::KeysChanged(format!(
-                "Those are not the words of the keys that the server shows for {handle}. Somebody may be pretending to be {handle}."
+                "Those are not the words of the keys that the server shows for {handle}: a word was misheard, or {handle} has \
+                 other keys now, or somebody is pretending to be {handle}. Nothing was marked as checked."
+            ))
+            .advise(format!(
+                "Share nothing with {handle} for now. `{shown_by} {handle}` shows the six words expected here: let them be \
+                 read out once more, on a call or face to face. If only a word was misheard, verify again. If they really \
+                 differ, don't trust these keys, and tell whoever runs the server."
             )));
         }
         self.pin_person(&person.bundle, PinState::Checked).await?;

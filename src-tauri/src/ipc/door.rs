@@ -63,7 +63,7 @@ pub(super) async fn recover(desk: State<'_, Arc<Desk>>, form: RecoverForm) -> An
 #[tauri::command]
 pub(super) async fn save_kit(app: AppHandle, desk: State<'_, Arc<Desk>>) -> Answer<Option<String>> {
     let handle = desk.look().await.map_err(told)?.handle.unwrap_or_default();
-    let Some(path) = save_as(&app, &door::kit_name(&handle)).await else {
+    let Some(path) = save_as(&app, &door::kit_name(&handle)).await.map_err(told)? else {
         return Ok(None);
     };
     desk.door.write_kit(&path).map_err(told)?;

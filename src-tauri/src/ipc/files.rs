@@ -17,7 +17,7 @@ use crate::types::{Answered, JobRequest, JobView, Pick, Picked};
 /// Lets the person choose; `None` when the dialog was closed.
 #[tauri::command]
 pub(super) async fn pick(app: AppHandle, desk: State<'_, Arc<Desk>>, what: Pick) -> Answer<Option<Picked>> {
-    let paths = choose(&app, what).await;
+    let paths = choose(&app, what).await.map_err(told)?;
     Ok((!paths.is_empty()).then(|| desk.picks.add(paths)))
 }
 

@@ -102,7 +102,7 @@ pub(super) async fn export_secrets(
         None if form.plain => ("Secrets.json", ExportProtection::Plain),
         None => return Err(told(Error::Invalid("An export has a passphrase or is plain.".into()))),
     };
-    let Some(out) = save_as(&app, Path::new(name)).await else {
+    let Some(out) = save_as(&app, Path::new(name)).await.map_err(told)? else {
         return Ok(None);
     };
     let command = Command::SecretExport {

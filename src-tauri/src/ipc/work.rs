@@ -28,7 +28,7 @@ pub(super) async fn run(desk: State<'_, Arc<Desk>>, command: Command) -> Answer<
 #[tauri::command]
 pub(super) async fn new_kit(app: AppHandle, desk: State<'_, Arc<Desk>>) -> Answer<Option<String>> {
     let handle = desk.look().await.map_err(told)?.handle.unwrap_or_default();
-    let Some(out) = save_as(&app, &kit_name(&handle)).await else {
+    let Some(out) = save_as(&app, &kit_name(&handle)).await.map_err(told)? else {
         return Ok(None);
     };
     desk.run(Command::KitNew { out: out.clone() }).await.map_err(told)?;
@@ -45,7 +45,7 @@ pub(super) async fn change_key(app: AppHandle, desk: State<'_, Arc<Desk>>, form:
     }
     let handle = desk.look().await.map_err(told)?.handle.unwrap_or_default();
     let kit = if form.kit {
-        let Some(out) = save_as(&app, &kit_name(&handle)).await else {
+        let Some(out) = save_as(&app, &kit_name(&handle)).await.map_err(told)? else {
             return Ok(false);
         };
         Some(out)
@@ -65,7 +65,7 @@ pub(super) async fn export_activity(
 ) -> Answer<Option<String>> {
     // Before the dialog: what can't be told is said at once.
     let outcome = desk.run(Command::ProjectActivity { project }).await.map_err(told)?;
-    let Some(out) = save_as(&app, Path::new("Holdfast activity.json")).await else {
+    let Some(out) = save_as(&app, Path::new("Holdfast activity.json")).await.map_err(told)? else {
         return Ok(None);
     };
     let text = serde_json::to_vec_pretty(&outcome.value).map_err(|error| told(Error::Internal(error.to_string())))?;

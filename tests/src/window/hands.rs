@@ -72,6 +72,27 @@ impl Hands {
         assert!(self.xdotool(&["key", key]), "{key} pressed");
     }
 
+    /// Ends the process of its page, as a crash does.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn kill_page(&self) {
+        self.waits_for_page();
+        tools::pages(self.pid()).into_iter().for_each(tools::kill);
+    }
+
+    /// Waits until a process has its page.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn waits_for_page(&self) {
+        let until = Instant::now() + PATIENCE;
+        while tools::pages(self.pid()).is_empty() {
+            assert!(Instant::now() < until, "no page");
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// A picture of the display, for whoever looks for what went wrong.
     pub fn shot(&self, name: &str) {
         let folder = tools::screens();

@@ -92,12 +92,12 @@ fn threads(pid: u32) -> usize {
 /// Kills the window's program that has this profile, and waits until it is gone.
 pub(super) fn kill_program(profile: &Path) -> bool {
     let Some(pid) = running(profile) else { return false };
-    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    kill(pid);
     // Its sockets close when the last of its threads has ended.
     while state(pid).is_some_and(|(state, _)| state != 'Z') || threads(pid) > 1 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    killed.expect("kill runs").success()
+    true
 }
 
 /// The processes that it started.
@@ -116,6 +116,21 @@ pub(super) fn decoders(profile: &Path) -> Vec<usize> {
             .is_some_and(|arg| arg == b"holdfast-preview-worker")
     };
     children(parent).filter(is_decoder).map(threads).collect()
+}
+
+/// The processes of the page of the program `app`.
+pub(super) fn pages(app: u32) -> Vec<u32> {
+    let is_page = |pid: &u32| {
+        let program = command_line(*pid).into_iter().next().unwrap_or_default();
+        program.ends_with(b"WebKitWebProcess") && state(*pid).is_some_and(|(state, of)| state != 'Z' && of == app)
+    };
+    processes().filter(is_page).collect()
+}
+
+/// Ends a process at once.
+pub(super) fn kill(pid: u32) {
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(killed.expect("kill runs").success());
 }
 
 /// A child that ends with what holds it.

@@ -22,7 +22,8 @@ export type AtRuns =
 
 export type Route =
   | { at: "projects" }
-  | { at: "project"; project: string; tab: Tab; runs?: AtRuns }
+  /** Without a tab: the first that has something in it. */
+  | { at: "project"; project: string; tab?: Tab; runs?: AtRuns }
   | { at: "item"; project: string; kind: ItemKind; item: string }
   | { at: "secrets" }
   | { at: "people" }

@@ -1700,6 +1700,10 @@ id: string,
  */
 version: number, 
 /**
+ * Nothing has changed since that version: no new one was made.
+ */
+unchanged: boolean, 
+/**
  * Files in it.
  */
 files: number, 

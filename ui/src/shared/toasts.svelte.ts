@@ -7,6 +7,8 @@ export interface Toast {
 }
 
 const SECONDS = 10;
+/** As many stand at once; what can still be undone stays. */
+const MOST = 3;
 let last = 0;
 
 export const toasts = $state<Toast[]>([]);
@@ -15,6 +17,8 @@ export function toast(text: string, undo?: () => void): void {
   last += 1;
   const id = last;
   toasts.push({ id, text, undo });
+  const oldest = toasts.findIndex((known) => !known.undo);
+  if (toasts.length > MOST && oldest >= 0) toasts.splice(oldest, 1);
   setTimeout(() => dismiss(id), undo ? SECONDS * 1000 : 5000);
 }
 

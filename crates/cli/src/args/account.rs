@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use holdfast_crypto::{DEFAULT_LOG2_N, MAX_LOG2_N, MIN_LOG2_N};
-use holdfast_engine::parse_fingerprint;
+use holdfast_engine::{Error, parse_fingerprint};
 use holdfast_protocol::id::Hash;
+
+use crate::failure::Result;
 
 const SIGN_UP: &str = "\
 Examples:
@@ -48,8 +50,31 @@ pub(crate) struct SignUp {
 pub(crate) struct Known {
     /// Trust the server whose certificate has this fingerprint, and no other: `holdfast serve` shows it. An invitation holds it
     /// already. `public` goes back to certificates that this computer trusts by itself
-    #[arg(long, value_name = "FINGERPRINT", value_parser = trust)]
-    pub(crate) server_fingerprint: Option<Trust>,
+    #[arg(long, value_name = "FINGERPRINT", num_args = 1..=GROUPS)]
+    server_fingerprint: Vec<String>,
+}
+
+/// As many pieces as a fingerprint has that is pasted in groups of four, and one more for `SHA256:`.
+const GROUPS: usize = 17;
+
+impl Known {
+    /// What was said of it.
+    pub(crate) fn trust(&self) -> Result<Option<Trust>> {
+        let text = self.server_fingerprint.join(" ");
+        Ok(match text.as_str() {
+            "" => None,
+            "public" => Some(Trust::Public),
+            text => Some(Trust::Pinned(parse_fingerprint(text)?)),
+        })
+    }
+
+    /// Whether it worked; a key that is not the one that was typed is told as that.
+    pub(crate) fn told<T>(&self, done: std::result::Result<T, Error>) -> Result<T> {
+        done.map_err(|error| match self.server_fingerprint.is_empty() {
+            true => error.into(),
+            false => error.of_typed_fingerprint().into(),
+        })
+    }
 }
 
 /// Which key a server may show.
@@ -68,15 +93,6 @@ impl Trust {
             Self::Public => None,
         }
     }
-}
-
-fn trust(text: &str) -> Result<Trust, String> {
-    if text == "public" {
-        return Ok(Trust::Public);
-    }
-    parse_fingerprint(text)
-        .map(Trust::Pinned)
-        .map_err(|error| error.to_string())
 }
 
 /// How a new Master Key comes about.

@@ -7,6 +7,13 @@ use super::table::{Table, bytes, count, facts};
 use super::when::minute;
 
 pub(crate) fn uploaded(view: UploadView) -> String {
+    if view.unchanged {
+        return format!(
+            "Nothing has changed since version {}: no new one was made.\n{}",
+            view.version,
+            left_out(&view.skipped)
+        );
+    }
     format!(
         "Version {}: {}, {}. {} were sent, {} were there already. Checked against the server.\n{}",
         view.version,

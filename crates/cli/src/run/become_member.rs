@@ -51,7 +51,7 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let invitation = args.invitation_file.as_deref().map(input::text).transpose()?;
     let (server, invited) = server_of(args.server, invitation.as_deref().map(String::as_str))?;
     // What a person says now counts for more than what an invitation said some days ago.
-    let trust = args.known.server_fingerprint.or(invited.map(Trust::Pinned));
+    let trust = args.known.trust()?.or(invited.map(Trust::Pinned));
     let kit = args.kit.map(new_file).transpose()?;
     let place = Place::open(common)?;
     let (_lock, host) = new_profile(&place, &server, trust).await?;
@@ -84,11 +84,12 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     bars.doing("making keys");
     let made = Session::sign_up_telling(host.clone(), new, show).await;
     bars.clear();
-    let (session, made_kit) = made.inspect_err(|error| {
+    let made = made.inspect_err(|error| {
         if shown.load(Ordering::Relaxed) && is_no_account(error) {
             message("The Master Key above belongs to no account: forget it.");
         }
-    })?;
+    });
+    let (session, made_kit) = args.known.told(made)?;
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
@@ -115,13 +116,11 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
     let place = Place::open(common)?;
     let _lock = place.alone().await?;
     let store = place.store().await?;
-    let host = place
-        .host_for(store, &args.server, args.known.server_fingerprint)
-        .await?;
+    let host = place.host_for(store, &args.server, args.known.trust()?).await?;
     for tried in 1.. {
         let (given, asked) = phrase::current(common)?;
         let opened = with_bar("unlocking", Session::sign_in(host.clone(), &args.handle, &given.phrase)).await;
-        match opened.map_err(Failure::from) {
+        match args.known.told(opened) {
             Err(failure) if phrase::try_again(&failure, asked, tried) => {}
             session => {
                 let app = place.app_at(host);
@@ -140,9 +139,7 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     // The profile may be that of the account itself, whose Master Key is lost: it is kept, with all it knows.
     let _lock = place.alone().await?;
     let store = place.store().await?;
-    let host = place
-        .host_for(store, &args.server, args.known.server_fingerprint)
-        .await?;
+    let host = place.host_for(store, &args.server, args.known.trust()?).await?;
     let code = kit_code(args.kit_code_file.as_deref())?;
     let phrase = match args.fresh.generate {
         true => PhraseText::generate(),
@@ -193,7 +190,7 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
                     Err(other) => message(&other.to_string()),
                 }
             }
-            return Err(error.into());
+            return args.known.told(Err(error));
         }
     };
     let app = place.app_at(host);

@@ -56,7 +56,7 @@ pub(super) async fn enrol(common: &Common, args: NodeEnrol) -> Answer {
     let place = Place::open(common)?;
     let _lock = place.alone().await?;
     let host = place
-        .host_for(place.store().await?, &args.server, args.known.server_fingerprint)
+        .host_for(place.store().await?, &args.server, args.known.trust()?)
         .await?;
     let secret = if args.generate {
         let made = PhraseText::generate();
@@ -80,7 +80,7 @@ pub(super) async fn enrol(common: &Common, args: NodeEnrol) -> Answer {
         // A secret of no node; the one who tries again gets another.
         let _ = std::fs::remove_file(&args.secret_file);
     }
-    let session = made?;
+    let session = args.known.told(made)?;
     if let (Some(handle), Some(words)) = (&args.operator, &args.operator_words) {
         // The node is there by now: who reads of a wrong word must read that, too, and the node's own words.
         session.take_operator(handle, words).await.map_err(|error| {

@@ -76,7 +76,7 @@ async fn profile(common: &Common) -> Result<Vec<Finding>> {
 
 pub(super) fn relocate(args: Relocate) -> Result<Job> {
     // A typing mistake is told before the Master Key is asked for.
-    let pin = args.known.server_fingerprint.and_then(Trust::pin);
+    let pin = args.known.trust()?.and_then(Trust::pin);
     HttpTransport::pinned(&args.to, pin)?;
     Ok(match args.dry_run {
         true => Job::new(Command::RelocationPlan, tell(output::relocation_plan)),

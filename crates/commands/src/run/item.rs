@@ -57,6 +57,7 @@ pub(super) async fn run(
             let view = UploadView {
                 id: uploaded.item.to_string(),
                 version: uploaded.number,
+                unchanged: uploaded.unchanged,
                 files: report.files,
                 bytes: report.bytes,
                 bytes_sent: report.bytes_sent,

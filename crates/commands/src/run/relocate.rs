@@ -30,7 +30,11 @@ pub(super) async fn run(
         } => {
             let pin = fingerprint.as_deref().map(parse_fingerprint).transpose()?;
             let to = app.connect(&to, pin)?;
-            let moved = app.relocate(to, leave_behind, &progress, &cancel).await?;
+            let moved = app.relocate(to, leave_behind, &progress, &cancel).await;
+            let moved = moved.map_err(|error| match pin {
+                Some(_) => error.of_typed_fingerprint(),
+                None => error,
+            })?;
             done(&RelocatedView {
                 server: moved.server,
                 projects: moved.projects,

@@ -16,6 +16,7 @@ use holdfast_protocol::{cbor, context};
 use zeroize::Zeroizing;
 
 use super::cut::LISTING;
+use super::index::Digest;
 use super::journal::FileDone;
 use super::meter::Meter;
 use super::read::{Reader, Recorded};
@@ -32,6 +33,8 @@ pub(super) struct Job {
     pub(super) manifest_key: Option<KeyField>,
     pub(super) found: Vec<Found>,
     pub(super) known: HashMap<ChunkId, ChunkRef>,
+    /// With files of this digest nothing is written.
+    pub(super) unless: Option<blake3::Hash>,
     pub(super) done: HashMap<Vec<u8>, FileDone>,
     pub(super) workers: usize,
     pub(super) report: Report,
@@ -40,12 +43,18 @@ pub(super) struct Job {
     pub(super) lock: Arc<File>,
 }
 
-/// A sealed version.
+/// What came of it.
 pub(super) struct Produced {
+    /// Nothing where the files are those that there are already.
+    pub(super) version: Option<Sealed>,
+    pub(super) report: Report,
+}
+
+/// A sealed version.
+pub(super) struct Sealed {
     pub(super) manifest: ManifestRef,
     /// Every pack that the manifest points into, and its own.
     pub(super) packs: BTreeSet<PackId>,
-    pub(super) report: Report,
 }
 
 /// Does it all, except sending.
@@ -56,10 +65,14 @@ pub(super) fn produce(mut job: Job, meter: &Meter) -> Result<Produced> {
         version,
         manifest_key,
         mut known,
+        unless,
         report,
         lock: _lock,
         ..
     } = job;
+    if unless.is_some_and(|unless| digest(&recorded) == unless) {
+        return Ok(Produced { version: None, report });
+    }
     // From here on this thread is alone.
     let places = std::mem::take(&mut lock(&sealer.packer).places);
     known.extend(places.iter().map(|(id, place)| (*id, sealer.reference(place))));
@@ -78,10 +91,26 @@ pub(super) fn produce(mut job: Job, meter: &Meter) -> Result<Produced> {
     packs.insert(manifest.pack);
     lock(&sealer.packer).finish()?;
     Ok(Produced {
-        manifest,
-        packs,
+        version: Some(Sealed { manifest, packs }),
         report,
     })
+}
+
+fn digest(recorded: &[Recorded]) -> blake3::Hash {
+    let mut digest = Digest::default();
+    for Recorded { found, chunks } in recorded {
+        let target = found.target.as_deref();
+        digest.add(&found.path, found.kind, found.mode, size(found), target, chunks.iter());
+    }
+    digest.end()
+}
+
+/// What stands in the listing as its size.
+fn size(found: &Found) -> u64 {
+    match found.kind {
+        FileType::File => found.stamp.size,
+        FileType::Directory | FileType::Link => 0,
+    }
 }
 
 /// One thread reads, the workers seal.
@@ -130,13 +159,9 @@ fn write_listing(
         let chunks = chunks.ok_or_else(|| Error::Internal("a chunk was not packed".into()))?;
         packs.extend(chunks.iter().map(|chunk| chunk.pack));
         let record = FileRecord {
+            size: size(&found),
             path: found.path,
             kind: found.kind,
-            size: if found.kind == FileType::File {
-                found.stamp.size
-            } else {
-                0
-            },
             mode: found.mode,
             modified_ns: found.stamp.modified_ns,
             target: found.target,

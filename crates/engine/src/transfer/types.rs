@@ -71,6 +71,10 @@ pub struct Options {
     pub spool: PathBuf,
     /// Whether names that begin with a dot are taken along.
     pub include_hidden: bool,
+    /// Refuses an upload without a file or a link in it.
+    pub refuse_empty: bool,
+    /// Makes nothing where the files are those of the previous version; see [`Uploaded::unchanged`].
+    pub skip_unchanged: bool,
     /// Pause before the second try when the server does not answer; doubles from try to try, five tries in all.
     pub retry_after: Duration,
 }
@@ -84,6 +88,8 @@ impl Options {
             workers: processors.min(4),
             spool,
             include_hidden: true,
+            refuse_empty: false,
+            skip_unchanged: false,
             retry_after: Duration::from_millis(500),
         }
     }
@@ -158,6 +164,8 @@ pub struct Uploaded {
     pub content: Content,
     /// The packs that the commit adds.
     pub added: Vec<PackSize>,
+    /// Nothing differs from the previous version but times: the content is that version's, and there is nothing to commit.
+    pub unchanged: bool,
     /// What was done.
     pub report: Report,
     pub(super) version: VersionId,

@@ -16,16 +16,16 @@ use holdfast_protocol::manifest::FileType;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::index::previous_chunks;
+use super::index::read_earlier;
 use super::journal::{Head, Journal, path_bytes};
 use super::meter::Meter;
 use super::pack::{Packer, Spool};
-use super::produce::{Job, Produced, produce};
+use super::produce::{Job, Produced, Sealed, produce};
 use super::restore::{Restored, ask, restore};
 use super::seal::Sealer;
 use super::send::Sender;
 use super::server::{JournalStore, PackServer};
-use super::types::{Options, Report, Target, Uploaded};
+use super::types::{Options, Previous, Report, Skipped, Target, Uploaded};
 use super::walk::walk;
 use crate::error::{Error, Result};
 use crate::ports::{Progress, Stage, Step};
@@ -68,6 +68,9 @@ pub async fn upload(
         let (sources, hidden, stop) = (sources.to_vec(), options.include_hidden, stop.clone());
         blocking(move || walk(&sources, hidden, &stop)).await?
     };
+    if options.refuse_empty && found.iter().all(|found| found.kind == FileType::Directory) {
+        return Err(nothing_in(sources, &skipped));
+    }
     let bytes: u64 = found.iter().map(|found| found.stamp.size).sum();
     if bytes.div_ceil(PACK_TARGET) >= target.room as u64 {
         return Err(Error::Full(
@@ -84,11 +87,14 @@ pub async fn upload(
         complete: earlier,
         waiting,
     } = restored;
+    let mut unless = None;
     if let Some(previous) = &target.previous {
+        let earlier = read_earlier(server, target, previous, options.retry_after, &stop).await?;
         // What this upload has sealed itself goes first: fewer old packs to keep.
-        for (id, chunk) in previous_chunks(server, target, previous, options.retry_after, &stop).await? {
+        for (id, chunk) in earlier.chunks {
             known.entry(id).or_insert(chunk);
         }
+        unless = earlier.digest.filter(|_| options.skip_unchanged);
     }
 
     let spooled: u64 = waiting.iter().map(|pack| pack.content).sum();
@@ -122,6 +128,7 @@ pub async fn upload(
         manifest_key: target.manifest_key.clone(),
         found,
         known,
+        unless,
         done,
         workers: options.workers,
         report: Report {
@@ -145,6 +152,15 @@ pub async fn upload(
     // What waited in the spool was known, but not to the server.
     produced.report.bytes_reused = produced.report.bytes_reused.saturating_sub(spooled);
     conclude(&sender, produced, target, options, progress).await
+}
+
+impl From<&Previous> for Sealed {
+    fn from(previous: &Previous) -> Self {
+        Self {
+            manifest: previous.manifest.clone(),
+            packs: previous.packs.iter().copied().collect(),
+        }
+    }
 }
 
 /// The upload key, and what an earlier run has left.
@@ -187,6 +203,16 @@ async fn begin_or_resume(
     Ok((key, restored))
 }
 
+/// Why an upload of these is refused.
+fn nothing_in(sources: &[PathBuf], skipped: &[Skipped]) -> Error {
+    let named: Vec<String> = sources.iter().map(|source| source.display().to_string()).collect();
+    let next = match skipped.is_empty() {
+        true => "Name a file, or a folder that has some.",
+        false => "All that is in it was left out, because it is hidden or can't be read.",
+    };
+    Error::Invalid(format!("There is no file in {}. Nothing was made.", named.join(", "))).advise(next)
+}
+
 /// Compares with the server, gives up packs that nothing points into, and puts the outcome together.
 async fn conclude(
     sender: &Sender,
@@ -195,11 +221,11 @@ async fn conclude(
     options: &Options,
     progress: &Arc<dyn Progress>,
 ) -> Result<Uploaded> {
-    let Produced {
-        manifest,
-        packs,
-        mut report,
-    } = produced;
+    let Produced { version, mut report } = produced;
+    let unchanged = version.is_none();
+    let Sealed { manifest, packs } = version
+        .or_else(|| target.previous.as_ref().map(Sealed::from))
+        .ok_or_else(|| Error::Internal("the same as no version".into()))?;
     report.bytes_sent = sender.bytes_sent.load(Relaxed);
     let own = std::mem::take(&mut *sender.complete.lock().unwrap_or_else(PoisonError::into_inner));
     let total = own.len() as u64;
@@ -246,6 +272,7 @@ async fn conclude(
     Ok(Uploaded {
         content,
         added,
+        unchanged,
         report,
         version: target.version,
         spool: options.spool.clone(),

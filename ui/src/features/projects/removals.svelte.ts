@@ -6,7 +6,7 @@ import { ask, Trouble } from "../../backend";
 import type { ProjectView, RemovedView } from "../../generated/types";
 import { w } from "../../i18n";
 import { quoted } from "../../shared/format";
-import { isDue, soon, undo } from "../../shared/soon.svelte";
+import { isDue, soon } from "../../shared/soon.svelte";
 import { toast } from "../../shared/toasts.svelte";
 
 /** How a removal ended. Names of secrets are in it, never values. */
@@ -22,7 +22,6 @@ export const removals = $state<Removal[]>([]);
 const key = (project: string, handle: string) => `remove ${project} ${handle}`;
 
 export const isLeavingSoon = (project: string, handle: string) => isDue(key(project, handle));
-export const keep = (project: string, handle: string) => undo(key(project, handle));
 
 /** Removes somebody, in ten seconds. */
 export function removeSoon(project: ProjectView, handle: string): void {

@@ -10,7 +10,7 @@ const SOON_DAYS = 30;
 const isKey = (secret: SecretView) => secret.type === "project-key";
 
 /** By name, keys of projects behind; what ends by its end; the trash by what went into it last. */
-export function arranged(secrets: readonly SecretView[], which: Which, now = Date.now()): SecretView[] {
+export function arranged<T extends SecretView>(secrets: readonly T[], which: Which, now = Date.now()): T[] {
   const sorted = byName(secrets);
   switch (which) {
     case "all":

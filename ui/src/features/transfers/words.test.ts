@@ -56,6 +56,7 @@ describe("how it ended", () => {
     expect(result(done(view))).toBe(
       "12 files, 80 MB. 61 MB were already there. Checked against the server: all correct.",
     );
+    expect(result(done({ ...view, unchanged: true }))).toBe("Nothing has changed since version 1: no new one was made.");
     expect(result(done({ ...view, files: 1, bytes_reused: 0 }))).toBe(
       "1 file, 80 MB. Checked against the server: all correct.",
     );

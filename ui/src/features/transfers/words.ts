@@ -94,6 +94,7 @@ export function about(job: JobView): string {
 export function result(job: JobView): string {
   if (job.state !== "done" || !job.outcome) return "";
   const view = job.outcome.value as UploadView | DownloadView;
+  if ("unchanged" in view && view.unchanged) return t.unchanged(view.version);
   const said = [`${plural(view.files, t.file, t.files)}, ${bytes(view.bytes)}.`];
   if ("bytes_reused" in view && view.bytes_reused > 0) said.push(t.there(bytes(view.bytes_reused)));
   said.push(job.download ? t.checkedDownload : t.checkedUpload);

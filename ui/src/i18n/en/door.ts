@@ -48,8 +48,7 @@ export const door = {
   show: "Show",
   hide: "Hide",
   strength: (time: string) => `A skilled attacker with the server's data would need ${time}.`,
-  tooWeak: (bits: number, floor: number) =>
-    `That could be guessed: it is worth about ${bits} bits, and ${floor} are needed. Add words that don't belong together.`,
+  tooWeak: "That could be guessed. Add words that don't belong together.",
   betterStill: "Each further word that has nothing to do with the others makes it 1,000 times harder.",
   years: (years: number) =>
     years < 1 / 8766

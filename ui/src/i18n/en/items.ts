@@ -87,7 +87,7 @@ export const items = {
     hiddenHint: "Their names begin with a dot, as in .env or .git. They often hold passwords.",
     skipped: "thing is left out",
     skippedMany: "things are left out",
-    ignored: (files: string, bytes: string) => `${files} that a .gitignore names, ${bytes}, go along`,
+    ignored: (files: string, bytes: string) => `${files} that version control ignores, ${bytes}, go along`,
     firstOf: (all: string) => `The first 1,000 of ${all}`,
   },
 

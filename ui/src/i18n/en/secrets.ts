@@ -1,7 +1,9 @@
 export const secrets = {
   title: "Secrets",
   one: "Secret",
-  onlyYou: "Only you can open these.",
+  everywhere: "Yours, which only you can open, and those of your projects.",
+  inProject: (name: string) => `in ${name}`,
+  missing: (names: string) => `The secrets of ${names} can't be listed now.`,
   find: "Find a secret",
   list: "Secrets",
   cleared: "The clipboard was cleared.",
@@ -24,10 +26,10 @@ export const secrets = {
 
   which: "Which secrets",
   all: "All secrets",
-  ending: "Ending soon",
+  ending: "Expiring soon",
   trash: "In the trash",
-  noneEnding: "Nothing ends soon",
-  noneEndingText: "Secrets that stop working within 30 days, or have stopped already, are listed here.",
+  noneEnding: "Nothing expires soon",
+  noneEndingText: "Secrets that expire within 30 days, or have expired already, are listed here.",
   noneTrash: "The trash is empty",
   noneTrashText: "What you delete or move away is kept here until you put it back.",
   inTrash: (when: string) => `in the trash since ${when}`,
@@ -37,8 +39,8 @@ export const secrets = {
 
   // Adding and editing
   add: "Add a secret",
-  whatKind: "What do you want to keep?",
-  keep: "Keep this secret",
+  whatKind: "What do you want to save?",
+  keep: "Save",
   edit: "Edit",
   editing: (name: string) => `Edit ${name}`,
   saveChanges: "Save changes",
@@ -48,7 +50,7 @@ export const secrets = {
   moreFields: "More fields",
   needed: "This is needed.",
   nameNeeded: "Give it a name to find it by.",
-  nothingToKeep: "There is nothing to keep yet: fill in at least one field.",
+  nothingToKeep: "There is nothing to save yet: fill in at least one field.",
   hostHint: "Programs are given this secret for this host only.",
   show: (field: string) => `Show ${field}`,
   change: "Change",
@@ -59,9 +61,9 @@ export const secrets = {
   changedMeanwhile: "It was changed while you were editing. If you save, both are kept.",
   renamed: (name: string) => `Renamed to ${name}.`,
   saved: "Saved. What was there before stays in the history.",
-  added: (name: string) => `${name} is kept.`,
+  added: (name: string) => `${name} is saved.`,
   leave: "Leave without saving?",
-  leaveText: "What you typed is not kept anywhere.",
+  leaveText: "What you typed is not saved anywhere.",
   leaveDo: "Leave it",
   leaveNot: "Go on typing",
 
@@ -76,7 +78,7 @@ export const secrets = {
   variables: "Variables",
 
   // Expiry
-  expiry: "Stops working",
+  expiry: "Expires",
   expiryHint: "When it ends where it comes from. You are reminded here; nothing is deleted.",
   never: "Never, or not known",
   inMonth: "In 30 days",
@@ -86,7 +88,7 @@ export const secrets = {
   date: "Date",
   dateHint: "Year, month, day: 2027-01-31",
   dateWrong: "That is no date. Write it like 2027-01-31.",
-  expiresOn: (day: string) => `Stops working on ${day}`,
+  expiresOn: (day: string) => `Expires on ${day}`,
 
   // Passwords made here
   makePassword: "Make a password",

@@ -25,7 +25,7 @@ export const settings = {
   time: "time",
   times: "times",
   keyPair: "Your key pair",
-  keyPairText: (bits: number) => `RSA, ${bits} bits, made from your Master Key each time you unlock. It is stored nowhere.`,
+  keyPairText: "Made from your Master Key each time you unlock. It is stored nowhere.",
   changeKey: "Change the Master Key",
   changeKeyText:
     "Takes seconds, or minutes for a large key pair. Your data isn't sent again: only its keys are locked anew, for the new Master Key. It then holds on all your devices.",

@@ -53,6 +53,7 @@ export const transfers = {
   file: "file",
   files: "files",
   there: (bytes: string) => `${bytes} were already there.`,
+  unchanged: (version: number) => `Nothing has changed since version ${version}: no new one was made.`,
   checkedUpload: "Checked against the server: all correct.",
   checkedDownload: "Every piece was checked: all correct.",
   savedIn: "Saved in",
