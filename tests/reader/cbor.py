@@ -149,9 +149,10 @@ def one_of(*values):
     return lambda value: _need(type(value) in (int, str) and value in values)
 
 
-def many(shape, least=0):
+def many(shape):
+    """Emptiness has rules of its own (README of the pages)."""
     def check(value):
-        _need(type(value) is list and len(value) >= least)
+        _need(type(value) is list)
         for each in value:
             shape(each)
     return check

@@ -10,7 +10,7 @@ manifest_ref = fields({1: id16, 2: uint, 3: uint, 4: hash32, 5: key32})
 audience = fields({1: text, 2: text, 3: text})
 pairs = many(row(text, text))
 content = tagged(
-    _1=fields({1: manifest_ref, 2: uint, 3: uint, 4: many(id16, 1)}),
+    _1=fields({1: manifest_ref, 2: uint, 3: uint, 4: many(id16)}),
     _2=fields({1: pairs, 2: audience}),
     _3=fields({1: text}),
     _16=fields({1: fields({1: id16, 2: text, 3: uint, 4: hash32, 5: hash32, 6: one_of(0, 1, 2), 7: time})}),
@@ -20,7 +20,7 @@ content = tagged(
 )
 version = fields({1: id16, 2: id16, 3: time, 4: text, 5: content})
 item = fields(
-    {1: id16, 2: one_of(1, 2, 3, 5, 6, 7, 16, 17, 18, 19), 3: text, 4: text, 5: many(text), 6: time, 9: many(version, 1)},
+    {1: id16, 2: one_of(1, 2, 3, 5, 6, 7, 16, 17, 18, 19), 3: text, 4: text, 5: many(text), 6: time, 9: many(version)},
     {7: time, 8: key32, 10: one_of(*range(1, 10)), 11: time},
 )
 FILES, SECRET, NOTE = (1, 2, 3, 5), 6, 7
@@ -40,7 +40,7 @@ def check_put(space, entry, new):
     belongs = kind in ((SECRET, NOTE, 16, 17, 18, 19) if space.vault else FILES + (SECRET, NOTE))
     need(belongs, "log-item-kind")
     need(kind != SECRET or space.encrypted, "log-secret-in-standard")
-    need((8 in new) == (kind in FILES) and (10 in new) == (kind == SECRET), "log-item-kind")
+    need((8 in new) == (kind in FILES) and (10 in new) == (kind == SECRET) and new[9], "log-item-kind")
     if known:
         need(all(known.get(n) == new.get(n) for n in (2, 6, 8, 10)), "log-item-immutable")
     ids = [each[1] for each in new[9]]

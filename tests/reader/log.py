@@ -11,7 +11,7 @@ from items import role
 READER, CONTRIBUTOR, OWNER = 0, 1, 2
 MIB, WINDOW = 1 << 20, 256 << 10
 
-core = fields({1: one_of(1), 2: one_of(0, 1), 3: boolean, 4: id16, 5: hash32, 6: size(32), 7: time}, {8: key32})
+core = fields({1: uint, 2: one_of(0, 1), 3: boolean, 4: id16, 5: hash32, 6: size(32), 7: time}, {8: key32})
 wrap = fields({1: id16, 2: hash32, 3: blob})
 epoch_start = fields({1: hash32, 2: many(wrap)})
 pack_sizes = many(row(id16, uint))
@@ -48,6 +48,10 @@ class Entry:
         (self.op, self.says), self.body = own[10], own.get(11)
         self.role = None  # the author's, before the entry
 
+    def names(self):
+        """Whose keys it takes to check it."""
+        return {self.author} | ({self.says[1]} if self.op in (ADD, AUTHORISE) else set())
+
     def opener(self):
         """The epoch that it opens, if it does."""
         field = {GENESIS: 2, REMOVE: 2, ROTATE: 1, WITHDRAW_NODE: 2}.get(self.op)
@@ -60,10 +64,10 @@ class Entry:
 
 
 class Space:
-    """The state of a log. `directory(principal)` gives somebody's verified chain, or none."""
+    """The state of a log. `known`: the bundles of everybody whom it names, by hash."""
 
-    def __init__(self, id_, directory):
-        self.id, self.directory = id_, directory
+    def __init__(self, id_, known):
+        self.id, self.known = id_, known
         self.seq, self.head, self.auth, self.epoch = -1, ZEROS, ZEROS, 0
         self.vault = self.encrypted = self.open_key = self.trashed = None
         self.name = ""
@@ -71,12 +75,10 @@ class Space:
         self.packs, self.named, self.dropped, self.runs = {}, set(), set(), {}
         self.items, self.purged, self.commitments, self.openers = {}, set(), [], []
 
-    def bundle(self, principal, hash_):
-        return next((b for b in self.directory(principal) or [] if b.hash == hash_), None)
-
-    def follows(self, principal, later, earlier, strictly):
-        a, b = self.bundle(principal, later), self.bundle(principal, earlier)
-        return a is not None and b is not None and (a.counter > b.counter or (not strictly and a.counter == b.counter))
+    def follows(self, later, earlier, strictly):
+        """Whether a bundle comes after another one of its chain, or is it."""
+        a, b = self.known.get(later), self.known.get(earlier)
+        return a and b and a.principal == b.principal and (a.counter > b.counter or (not strictly and a is b))
 
     # The clear part of an entry: everything that needs no key
 
@@ -91,10 +93,11 @@ class Space:
             me = self.members.get(e.author)
             need(me, "log-author-unknown")
             e.role = me["role"]
-            bundle = self.bundle(e.author, e.bundle)
+            bundle = self.known.get(e.bundle)
             need(bundle, "log-bundle-unknown")
+            need(bundle.principal == e.author, "log-author-bundle")
             if e.op == REWRAP:
-                need(self.follows(e.author, e.bundle, me["bundle"], True), "log-not-a-successor")
+                need(self.follows(e.bundle, me["bundle"], True), "log-not-a-successor")
             else:
                 need(e.bundle == me["bundle"], "log-author-bundle")
             need(crypto.verifies(bundle.verify_key, "entry", e.signature, e.bytes), "log-signature")
@@ -122,10 +125,10 @@ class Space:
     def _genesis(self, e):
         need(e.op == GENESIS and (e.seq, e.epoch, e.prev, e.auth) == (0, 0, ZEROS, ZEROS), "log-genesis")
         own = e.says[1]
-        need(sha256(crypto.label("space"), cbor.encode(own)) == self.id and own[4] == e.author, "log-genesis-core")
-        bundle = self.bundle(e.author, e.bundle)
+        need(own[1] == 1 and sha256(crypto.label("space"), cbor.encode(own)) == self.id and own[4] == e.author, "log-genesis-core")
+        bundle = self.known.get(e.bundle)
         need(bundle, "log-bundle-unknown")
-        need(bundle.fingerprint == own[5], "log-genesis-core")
+        need((bundle.principal, bundle.fingerprint) == (e.author, own[5]), "log-genesis-core")
         need(crypto.verifies(bundle.verify_key, "entry", e.signature, e.bytes), "log-signature")
         need(bundle.kind == 0, "log-not-a-person")
         self.vault, self.encrypted, self.open_key = own[2] == 0, own[3], own.get(8)
@@ -167,11 +170,11 @@ class Space:
         who, hash_ = e.says[1], e.says[2]
         need(who not in self.members, "log-member-exists")
         need(len(self.members) + sum(n["scope"] == 1 for n in self.nodes.values()) < 900, "log-too-many-members")
-        bundle = self.bundle(who, hash_)
+        bundle = self.known.get(hash_)
         need(bundle, "log-bundle-unknown")
-        need(bundle.fingerprint == e.says[3], "log-fingerprint")
+        need((bundle.principal, bundle.fingerprint) == (who, e.says[3]), "log-fingerprint")
         need(bundle.kind == 0, "log-not-a-person")
-        need(who not in self.former or self.follows(who, hash_, self.former[who], False), "log-not-a-successor")
+        need(who not in self.former or self.follows(hash_, self.former[who], False), "log-not-a-successor")
         self._one_wrap(e, 5, who, hash_, self.encrypted)
         self.members[who] = {"bundle": hash_, "role": e.says[4]}
 
@@ -202,13 +205,13 @@ class Space:
 
     def authorise(self, e):
         who, hash_, print_, scope, until = (e.says[n] for n in range(1, 6))
-        bundle = self.bundle(who, hash_)
+        bundle = self.known.get(hash_)
         need(bundle, "log-bundle-unknown")
-        need(bundle.fingerprint == print_, "log-fingerprint")
+        need((bundle.principal, bundle.fingerprint) == (who, print_), "log-fingerprint")
         need(bundle.kind == 1, "log-not-a-node")
         before = self.nodes.get(who)
         counted = before["bundle"] if before else self.former_nodes.get(who)
-        need(counted is None or self.follows(who, hash_, counted, False), "log-not-a-successor")
+        need(counted is None or self.follows(hash_, counted, False), "log-not-a-successor")
         need(until > e.time, "log-node-until")
         self._one_wrap(e, 6, who, hash_, self.encrypted and scope == 1)
         need(not before or before["scope"] <= scope, "log-node-scope")
@@ -329,20 +332,20 @@ def apply_body(space, e, key):
     return None
 
 
-def replay(id_, signed_entries, directory, me, pairs):
+def replay(id_, entries, known, me, pairs):
     """The state after all entries. Raises the refusal of the first entry that breaks a rule, in its clear part or its body."""
-    entries, refusal, ahead = [], None, Space(id_, directory)
-    for signed in signed_entries:
+    refusal, ahead, good = None, Space(id_, known), []
+    need(entries, "log-genesis")
+    for e in entries:
         try:
-            e = Entry(signed)
             ahead.apply(e)
-            entries.append(e)
+            good.append(e)
         except Refused as error:
             refusal = error
             break
-    keys = find_keys(ahead, entries, me, pairs) if entries else {}
-    space = Space(id_, directory)
-    for e in entries:
+    keys = find_keys(ahead, good, me, pairs) if good else {}
+    space = Space(id_, known)
+    for e in good:
         space.apply(e)
         if e.body is not None and (key := keys.get(e.epoch)):
             apply_body(space, e, key)

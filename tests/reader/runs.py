@@ -17,7 +17,7 @@ SPEC = fields(
 RUN_BODY = fields({1: blob, 2: key32})
 ADOPT_BODY = fields({1: blob, 2: many(items.item)})
 made = fields({1: text, 2: id16, 3: id16, 4: fields({1: id16, 2: uint, 3: uint, 4: hash32}), 5: uint, 6: uint,
-               7: many(row(id16, uint), 1)})
+               7: many(row(id16, uint))})
 RESULT = fields(
     {1: one_of(1), 2: space_id, 3: id16, 4: uint, 5: hash32, 6: many(hash32), 7: many(made), 8: many(row(text, uint, hash32)),
      9: one_of(0, 1, 2, 3, 4), 11: time, 12: time, 13: text},
@@ -36,7 +36,7 @@ def check_ordered(space, e, body):
         spec = message(SPEC, body[1], 256 << 10)
     except cbor.Malformed:
         raise Refused("log-run-spec") from None
-    node = space.bundle(run["node"], run["bundle"])
+    node = space.known[run["bundle"]]
     names = ([p[0] for p in spec[9]], [i[0] for i in spec[10]], [s[1] for s in spec[11]], [o[1] for o in spec[12]])
     kinds = {}
     one_kind = all(kinds.setdefault(o[4], o[2]) == o[2] for o in spec[12])
@@ -50,7 +50,7 @@ def check_adopted(space, e, body):
     run = space.runs[e.says[1]]
     if "says" not in run:
         return  # ordered under a key that this reader does not have
-    spec, node = run["says"], space.bundle(run["node"], run["bundle"])
+    spec, node = run["says"], space.known[run["bundle"]]
     try:
         result_bytes, signature = message(row(blob, size(64)), body[1], 512 << 10)
         result = message(RESULT, result_bytes)

@@ -86,7 +86,7 @@ class People:
     """All bundles of the vectors, verified, and their pairs."""
 
     def __init__(self):
-        self.chains, self.pairs, self.names = {}, {}, {}
+        self.known, self.pairs = {}, {}
         for file in ("people", "nodes"):
             for name, rows in vectors("protocol", file).items():
                 if not isinstance(rows, list):
@@ -97,7 +97,7 @@ class People:
                     seed = crypto.Root(unhex(row["prk"])).rsa_seed(bundle.bits)
                     pair = crypto.unlock_pair(seed, bundle.rsa.public_numbers().n, bundle.bits)
                     self.pairs.setdefault(chain[0].principal, {})[bundle.hash] = pair
-                self.chains[chain[0].principal] = chain
+                self.known |= {bundle.hash: bundle for bundle in chain}
 
 
 class Logs(unittest.TestCase):
@@ -108,7 +108,7 @@ class Logs(unittest.TestCase):
     def replay(self, file, entries=None, reader=None):
         reader = unhex(reader or "a1" * 16)
         entries = entries or [unhex(e["signed"]) for e in file["entries"]]
-        return log.replay(unhex(file["space"]), entries, self.people.chains.get, reader, self.people.pairs.get(reader, {}))
+        return log.replay(unhex(file["space"]), [log.Entry(e) for e in entries], self.people.known, reader, self.people.pairs.get(reader, {}))
 
     def test_whole_logs_as_each_reader_sees_them(self):
         roles = {"reader": 0, "contributor": 1, "owner": 2}
@@ -124,6 +124,19 @@ class Logs(unittest.TestCase):
                                      {(who.hex(), m["bundle"].hex(), m["role"]) for who, m in space.members.items()})
                     self.assertEqual((space.name, sum(space.packs.values()), len(space.items)),
                                      (want["name"], want["live_bytes"], len(want["items"])))
+
+    def test_every_refusal(self):
+        file, differ = vectors("protocol", "refusals"), []
+        entries = [unhex(e) for e in file["entries"]]
+        for number, case in enumerate(file["cases"]):
+            try:
+                self.replay(case, [entries[at] for at in case["log"]], case["reader"])
+                code = None
+            except errors.Refused as refused:
+                code = refused.code
+            if code != case["code"]:
+                differ.append((number, case["test"], case["code"], code))
+        self.assertEqual(differ, [])
 
     def test_every_altered_entry_is_refused(self):
         for name in ("project", "vault", "run"):

@@ -108,23 +108,25 @@ class Account:
         return self.chains[principal]
 
     def space(self, id_):
-        signed, pin = [], self.space_pins.get(id_)
+        entries, pin = [], self.space_pins.get(id_)
         while True:
-            page = self.server.ask("GET", f"/v1/spaces/{id_.hex()}/entries?from={len(signed)}")
+            page = self.server.ask("GET", f"/v1/spaces/{id_.hex()}/entries?from={len(entries)}")
             for text in page["entries"]:
                 try:
                     entry = log.Entry(unb64(text))
                 except cbor.Malformed as error:
                     raise Refused("damaged", str(error)) from None
-                need(entry.seq >= len(signed), "history", "an entry again")
-                need(entry.seq == len(signed), "log-sequence")
+                need(entry.seq >= len(entries), "history", "an entry again")
+                need(entry.seq == len(entries), "log-sequence")
                 need(not pin or pin[2] != entry.seq or pin[3] == entry.hash, "history", "not the log that was seen")
-                signed.append(unb64(text))
+                entries.append(entry)
             if not page["entries"]:
                 break
-        need(not pin or pin[2] < len(signed), "history", "the end of the log that was seen is missing")
-        need(signed, "damaged", "no log")
-        return log.replay(id_, signed, self.directory, self.principal, self.pairs)
+        need(not pin or pin[2] < len(entries), "history", "the end of the log that was seen is missing")
+        need(entries, "damaged", "no log")
+        names = sorted(set().union(*(entry.names() for entry in entries)))
+        known = {bundle.hash: bundle for who in names for bundle in self.directory(who)}
+        return log.replay(id_, entries, known, self.principal, self.pairs)
 
     def projects(self):
         for head in self.server.ask("GET", "/v1/spaces"):
