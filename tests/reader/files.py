@@ -96,8 +96,7 @@ class Version:
         partial = to.parent / (to.name + PARTIAL.decode())
         partial.mkdir()
         try:
-            left_out, folders = self._write_into(os.fsencode(partial)), None
-            del folders
+            left_out = self._write_into(os.fsencode(partial))
             partial.rename(to)
         except BaseException:
             shutil.rmtree(partial)

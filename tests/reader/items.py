@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from cbor import boolean, blob, fields, hash32, id16, key32, many, one_of, row, size, tagged, text, time, uint, u32
+from cbor import fields, hash32, id16, key32, many, one_of, row, size, tagged, text, time, uint, u32
 from errors import need
 
 role = one_of(0, 1, 2)

@@ -8,8 +8,10 @@ import bundles
 import cbor
 import crypto
 import errors
+import export
 import files
 import log
+import runs
 
 CRATES = pathlib.Path(__file__).resolve().parents[2] / "crates"
 
@@ -164,7 +166,53 @@ class Logs(unittest.TestCase):
                 self.assertRaises(errors.Refused, bundles.verify_chain, signed[1:])
 
 
+class Runs(unittest.TestCase):
+    def test_capsule_streams_and_result(self):
+        people, file = People(), vectors("protocol", "run")
+        space, run = unhex(file["space"]), file["run"]
+        capsule, spec = unhex(run["capsule"]), cbor.decode(unhex(run["spec"]))
+        ordered = next(e for e in (log.Entry(unhex(e["signed"])) for e in file["entries"])
+                       if e.op == log.RUN and e.says.get(5) == crypto.sha256(capsule))
+        self.assertEqual(digest(unhex(run["spec"])), run["spec_hash"])
+
+        node, author, run_id, key = ordered.says[3], ordered.bundle, ordered.says[1], unhex(run["run_key"])
+        wrap, box = cbor.decode(capsule)[1], cbor.decode(capsule)[2]
+        pair = people.pairs[ordered.says[2]][node]
+        own = crypto.unwrap(pair, crypto.context("capsule-wrap", space, run_id, node, author), wrap)
+        grant = crypto.open_box(own, crypto.context("capsule", space, run_id, node, author), box)
+        self.assertEqual(grant.hex(), run["grant"])
+        self.assertIsNone(crypto.open_box(own, crypto.context("capsule", space, run_id, author, node), box))
+
+        derive = lambda name, more=b"": crypto.expand(key, crypto.label(name) + more, 32)
+        self.assertEqual(derive("run-result").hex(), run["result_key"])
+        plain = crypto.open_box(derive("run-result"), crypto.context("run-result", space, run_id, 1), unhex(run["sealed_result"]))
+        self.assertEqual(plain.hex(), run["result"])
+        result = cbor.message(runs.RESULT, cbor.decode(plain)[0])
+        for stream in run["streams"]:
+            name, at = stream["name"], run_id + (1).to_bytes(4, "big") + stream["name"].encode()
+            self.assertEqual(derive("run-stream", name.encode()).hex(), stream["key"])
+            h = crypto.sha256(crypto.label("run-stream"), space, at)
+            self.assertEqual(h.hex(), stream["start"])
+            for number, (box, plain) in enumerate(zip(map(unhex, stream["boxes"]), stream["plain"])):
+                context = crypto.context("run-stream", space, run_id, 1, name, number)
+                self.assertEqual(crypto.open_box(unhex(stream["key"]), context, box).hex(), plain)
+                h = crypto.sha256(h, crypto.sha256(box))
+            self.assertEqual(h.hex(), stream["hash"])
+            self.assertIn([name, len(stream["boxes"]), h], result[8])
+        self.assertEqual(derive("run-output", spec[12][0][5]).hex(), run["output_key"])
+
+
 class Files(unittest.TestCase):
+    def test_export(self):
+        file = vectors("protocol", "export")
+        content = export.read(unhex(file["file"]), crypto.phrase(file["passphrase"]))
+        self.assertEqual(content[1], file["content"]["created_ms"])
+        for one, want in zip(content[2], file["content"]["secrets"], strict=True):
+            self.assertEqual((one[2], one[3], one[4], one[5], [one[6][n] for n in (1, 2, 3)], one.get(7)),
+                             (want["name"], want["description"], want["tags"], want["fields"], want["audience"], want["expires_ms"]))
+        with self.assertRaises(errors.Refused):
+            export.read(unhex(file["file"]), b"another one")
+
     def test_manifest(self):
         file = vectors("protocol", "manifest")
         context = crypto.context("manifest", *(unhex(file[n]) for n in ("space", "item", "version")))
