@@ -192,7 +192,12 @@ impl Tamper {
     /// Takes every bundle after `counter` out of somebody's chain, as if the keys had never been changed.
     pub fn cut_chain(&mut self, handle: &str, counter: i64) {
         let of = "principal = (SELECT principal FROM accounts WHERE handle = CAST(?1 AS TEXT)) AND counter > ?2";
-        self.run(&format!("DELETE FROM bundles WHERE {of}"), handle.as_bytes(), counter, None);
+        self.run(
+            &format!("DELETE FROM bundles WHERE {of}"),
+            handle.as_bytes(),
+            counter,
+            None,
+        );
     }
 
     /// Takes one entry out of a log.
