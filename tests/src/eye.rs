@@ -5,12 +5,14 @@
 //! - [`Material`]: all bytes that a server gets, taken apart (HTTP, JSON, base64, gzip, deflate, zstd)
 //! - [`Opener`]: opens every box of it with keys found in it
 //! - [`Planter`]: puts canaries where people put their things, with the real command line
+//! - [`Watch`] and [`Sent`]: the names of everything that a server kept and was sent
 
 mod canary;
 mod failures;
 mod http;
 mod inflate;
 mod material;
+mod observed;
 mod opener;
 mod plant;
 mod search;
@@ -20,6 +22,7 @@ mod tests;
 
 pub use canary::{Canaries, Canary, Class};
 pub use material::{Material, Piece};
+pub use observed::{Sent, Watch};
 pub use opener::{Leaked, Opened, Opener, leaked};
 pub use plant::Planter;
 pub use search::{Found, Searcher};

@@ -191,12 +191,30 @@ impl Tamper {
     /// The signed bundle with which somebody's chain of keys begins.
     #[must_use]
     pub fn bundle(handle: &str) -> Cell {
+        Self::bundle_at(handle, 0)
+    }
+
+    /// A signed bundle of somebody's chain, by its counter.
+    #[must_use]
+    pub fn bundle_at(handle: &str, counter: i64) -> Cell {
         let of = "principal = (SELECT principal FROM accounts WHERE handle = CAST(?1 AS TEXT)) AND counter = ?2";
         Cell {
             select: format!("SELECT signed FROM bundles WHERE {of}"),
             update: format!("UPDATE bundles SET signed = ?3 WHERE {of}"),
             key: handle.as_bytes().to_vec(),
-            number: 0,
+            number: counter,
+        }
+    }
+
+    /// The box that links one of somebody's key changes to the keys before.
+    #[must_use]
+    pub fn link(handle: &str, counter: i64) -> Cell {
+        let of = "principal = (SELECT principal FROM accounts WHERE handle = CAST(?1 AS TEXT)) AND counter = ?2";
+        Cell {
+            select: format!("SELECT sealed FROM links WHERE {of}"),
+            update: format!("UPDATE links SET sealed = ?3 WHERE {of}"),
+            key: handle.as_bytes().to_vec(),
+            number: counter,
         }
     }
 
@@ -230,6 +248,17 @@ impl Tamper {
         let head = "UPDATE spaces SET head_seq = ?2, head_hash = (SELECT hash FROM entries WHERE space = ?1 AND seq = ?2) \
                     WHERE id = ?1";
         self.run(head, &key, seq, None);
+    }
+
+    /// Takes every bundle after `counter` out of somebody's chain, as if the keys had never been changed.
+    pub fn cut_chain(&mut self, handle: &str, counter: i64) {
+        let of = "principal = (SELECT principal FROM accounts WHERE handle = CAST(?1 AS TEXT)) AND counter > ?2";
+        self.run(
+            &format!("DELETE FROM bundles WHERE {of}"),
+            handle.as_bytes(),
+            counter,
+            None,
+        );
     }
 
     /// Takes one entry out of a log.

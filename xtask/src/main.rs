@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod page;
 mod process;
+mod reader;
 mod report;
 mod run;
 mod setup;

@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds, which};
 
-/// A program that has to be on the PATH (or, with `.pc` at its end, a library that pkg-config knows), and the Debian
-/// package that brings it.
+/// A program that has to be on the PATH (or, with `.pc` at its end, a library that pkg-config knows; with `.py`, a module of
+/// Python), and the Debian package that brings it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) program: &'static str,
@@ -113,6 +113,11 @@ pub(crate) const WINDOW_TESTS: [Need; 10] = [
         why: "puts the pictures on one sheet",
     },
 ];
+const PYTHON: Need = Need {
+    program: "python3",
+    package: "python3",
+    why: "tasks, and the second reader, in Python",
+};
 /// What the tests of tasks on a node need.
 pub(crate) const NODE_TESTS: [Need; 2] = [
     Need {
@@ -120,10 +125,15 @@ pub(crate) const NODE_TESTS: [Need; 2] = [
         package: "bubblewrap",
         why: "walls around a task",
     },
+    PYTHON,
+];
+/// What the second reader needs.
+pub(crate) const READER_TESTS: [Need; 2] = [
+    PYTHON,
     Need {
-        program: "python3",
-        package: "python3",
-        why: "tasks in Python",
+        program: "ensurepip.py",
+        package: "python3-venv",
+        why: "a folder for the packages of the second reader",
     },
 ];
 /// Brings Node where there is none, or an old one.
@@ -200,7 +210,7 @@ pub(crate) fn decide(plan: &Plan, machine: &Machine) -> Decision {
         let programs: Vec<_> = plan
             .missing
             .iter()
-            .map(|need| need.program.trim_end_matches(".pc"))
+            .map(|need| need.program.trim_end_matches(".pc").trim_end_matches(".py"))
             .collect();
         return Decision::Tell(format!(
             "There is no apt-get here. Install these with your own package manager, then repeat: {}",
@@ -264,8 +274,11 @@ pub(crate) fn ensure(what: &str, needs: &[Need]) -> Result<()> {
 }
 
 fn is_here(program: &str) -> bool {
-    match program.strip_suffix(".pc") {
-        Some(library) => succeeds(Command::new("pkg-config").args(["--exists", library])),
+    if let Some(library) = program.strip_suffix(".pc") {
+        return succeeds(Command::new("pkg-config").args(["--exists", library]));
+    }
+    match program.strip_suffix(".py") {
+        Some(module) => succeeds(Command::new("python3").args(["-c", &format!("import {module}")])),
         None => which(program).is_some(),
     }
 }
@@ -317,7 +330,13 @@ mod tests {
     #[test]
     fn the_linkers_line_brings_everything() {
         let script = std::fs::read_to_string(crate::workspace::root().join(".cargo/cc")).unwrap();
-        for need in WINDOW.iter().chain(&WINDOW_TESTS).chain(&NODE_TESTS).chain([&NPM]) {
+        for need in WINDOW
+            .iter()
+            .chain(&WINDOW_TESTS)
+            .chain(&NODE_TESTS)
+            .chain(&READER_TESTS)
+            .chain([&NPM])
+        {
             assert!(script.contains(need.package), "{}", need.package);
         }
     }

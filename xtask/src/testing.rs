@@ -18,8 +18,9 @@ use anyhow::{Context, Result};
 use crate::check;
 use crate::page::{self, Node};
 use crate::process::{Exit, in_ci, output_of, show_and_run, succeeds};
+use crate::reader;
 use crate::report::{Case, Outcome, Report};
-use crate::setup::{self, NODE_TESTS, WINDOW, WINDOW_TESTS};
+use crate::setup::{self, NODE_TESTS, READER_TESTS, WINDOW, WINDOW_TESTS};
 use crate::workspace::{Metadata, cargo};
 use parts::Part;
 
@@ -64,7 +65,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if chosen.iter().any(|part| part.carries_tasks_out()) {
         needs.extend(NODE_TESTS);
     }
+    let reads = chosen.iter().any(|part| part.needs_the_reader());
+    if reads {
+        needs.extend(READER_TESTS);
+    }
     setup::ensure("The test run", &needs)?;
+    if reads {
+        reader::ensure(&meta)?;
+    }
     let node = Node::ensure(&meta)?;
     page::build(&node)?;
 
@@ -148,6 +156,7 @@ fn with_environment<'c>(command: &'c mut Command, meta: &Metadata) -> &'c mut Co
     command
         .env("HOLDFAST_BIN", meta.debug_file("holdfast"))
         .env("HOLDFAST_APP", meta.debug_file("holdfast-app"))
+        .env("HOLDFAST_READER_PYTHON", reader::python(meta))
         .env("HOLDFAST_SCREENS", meta.target_directory.join("screens"))
         .env(
             "HOLDFAST_FIGURES",

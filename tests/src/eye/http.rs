@@ -4,6 +4,8 @@
 pub(super) struct Message {
     /// Its first line.
     pub(super) line: String,
+    /// The names of its heads, in small letters.
+    pub(super) heads: Vec<String>,
     /// Its body, put together from its chunks.
     pub(super) body: Vec<u8>,
     /// Whether the stream has it in pieces, so that a search of the stream alone could miss something.
@@ -24,6 +26,8 @@ pub(super) fn messages(mut stream: &[u8]) -> Vec<Message> {
                 .find(|(key, _)| key.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.trim().to_owned())
         };
+        let heads = head.split("\r\n").skip(1).filter_map(|field| field.split_once(':'));
+        let heads = heads.map(|(name, _)| name.to_ascii_lowercase()).collect();
         let chunked = field("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
         let length: usize = field("content-length")
             .and_then(|value| value.parse().ok())
@@ -35,7 +39,12 @@ pub(super) fn messages(mut stream: &[u8]) -> Vec<Message> {
             stream = rest;
             body.to_vec()
         };
-        found.push(Message { line, body, chunked });
+        found.push(Message {
+            line,
+            heads,
+            body,
+            chunked,
+        });
     }
     found
 }

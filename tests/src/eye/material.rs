@@ -82,7 +82,9 @@ impl Material {
     }
 
     fn add_body(&mut self, origin: &str, message: Message) {
-        let Message { line, body, chunked } = message;
+        let Message {
+            line, body, chunked, ..
+        } = message;
         if let Ok(value) = serde_json::from_slice::<Value>(&body) {
             self.add_strings(origin, &value);
             self.json.push(value);

@@ -12,10 +12,16 @@ use crate::workspace::Metadata;
 const JOURNEYS: &str = "holdfast-tests";
 
 /// Test binaries of that package that are a part of their own.
-const NAMED: [&str; 4] = ["journeys", "nodes", "hostile", "peers"];
+const NAMED: [&str; 5] = ["journeys", "nodes", "reader", "hostile", "peers"];
 
 /// The one whose tests open the window.
 const WINDOWED: &str = "journeys";
+
+/// Those whose tests carry tasks out behind walls.
+const CARRYING: [&str; 2] = ["nodes", "sees"];
+
+/// The one whose tests start the second reader.
+const READING: &str = "reader";
 
 /// One part: a name, and for those in `holdfast-tests` the binaries it has there.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,9 +101,14 @@ impl Part {
         self.binaries.iter().any(|name| name == WINDOWED)
     }
 
-    /// Says whether its tests carry tasks out behind walls: those of the crates themselves, and those of nodes.
+    /// Says whether its tests carry tasks out behind walls: those of the crates themselves, too.
     pub(crate) fn carries_tasks_out(&self) -> bool {
-        self.is_unit() || self.name == "nodes"
+        self.is_unit() || self.binaries.iter().any(|name| CARRYING.contains(&name.as_str()))
+    }
+
+    /// Says whether its tests start the second reader.
+    pub(crate) fn needs_the_reader(&self) -> bool {
+        self.binaries.iter().any(|name| name == READING)
     }
 
     /// The group of a case that belongs to the part as a whole.

@@ -24,7 +24,7 @@ use crate::support::rng::TestRng;
 use crate::support::story;
 use crate::support::things::key;
 
-fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
 }
 

@@ -7,6 +7,7 @@ mod encoding;
 mod epochs;
 mod export;
 mod golden;
+mod golden_refusals;
 mod golden_runs;
 mod hostile_log;
 mod nodes;

@@ -13,6 +13,7 @@ use holdfast_protocol::replay::Space;
 
 use crate::support::log::{Draft, Log};
 use crate::support::people::{Person, ana, directory};
+use crate::support::verdicts;
 
 /// Declares the tests and the list of what is tested, so that the two can't part.
 macro_rules! refusals {
@@ -23,7 +24,8 @@ macro_rules! refusals {
                 $case(Refusal::$variant);
             }
         )*
-        const TESTED: &[(Refusal, &str)] = &[$((Refusal::$variant, stringify!($name))),*];
+        pub(crate) const TESTED: &[(Refusal, &str, fn(Refusal))] =
+            &[$((Refusal::$variant, stringify!($name), $case)),*];
     };
 }
 
@@ -83,7 +85,7 @@ refusals! {
 fn every_refusal_has_a_test_of_its_name() {
     let tested: BTreeSet<_> = TESTED
         .iter()
-        .map(|(refusal, name)| (*refusal, (*name).to_owned()))
+        .map(|(refusal, name, _)| (*refusal, (*name).to_owned()))
         .collect();
     let wanted: BTreeSet<_> = Refusal::ALL
         .iter()
@@ -167,9 +169,8 @@ fn check_genesis(honest: &Draft, expected: Refusal, twist: impl FnOnce(&mut Draf
             honest.entry.space
         };
         let entries = [draft.finish()];
-        assert_eq!(
-            Space::replay(space, ana().principal(), &entries, directory(), ana()).err(),
-            verdict
-        );
+        let got = Space::replay(space, ana().principal(), &entries, directory(), ana()).err();
+        verdicts::note(space, ana().principal(), &entries, got);
+        assert_eq!(got, verdict);
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod runs;
 pub(crate) mod story;
 pub(crate) mod streams;
 pub(crate) mod things;
+pub(crate) mod verdicts;

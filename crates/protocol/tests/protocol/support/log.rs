@@ -12,6 +12,7 @@ use holdfast_protocol::{KeyField, Refusal, context};
 use super::people::{Keys, Person, directory, keys_of};
 use super::rng::TestRng;
 use super::things::rename;
+use super::verdicts;
 
 /// The sealed part that runs have instead of a [`Body`].
 #[derive(Clone)]
@@ -211,7 +212,10 @@ impl Log {
     pub(crate) fn verdict(&self, next: &SignedEntry, reader: &Person) -> Result<Space, Refusal> {
         let mut entries = self.entries.clone();
         entries.push(next.clone());
-        Space::replay(self.space(), reader.principal(), &entries, directory(), reader)
+        let verdict = Space::replay(self.space(), reader.principal(), &entries, directory(), reader);
+        let refusal = verdict.as_ref().err().copied();
+        verdicts::note(self.space(), reader.principal(), &entries, refusal);
+        verdict
     }
 
     /// The next entry of `by` with this op and body, in the current epoch.
