@@ -3,6 +3,7 @@
 //!
 //! The program is the one that `HOLDFAST_APP` names; the account and its server are made with the binaries of a debug build,
 //! whose speed is not measured.
+#![allow(clippy::print_stdout, reason = "what it was asked for")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -93,7 +93,9 @@ async fn a_real_folder_is_dropped_and_its_table_read() {
         const head = document.querySelector('thead th').getBoundingClientRect(); \
         return Math.abs(head.top - box.getBoundingClientRect().top) < 2;";
     assert!(is_true(&window, sticks).await, "the head of the table went away");
-    window.tab_to("More rows, “\u{2068}penguins.csv\u{2069}”", "button").await;
+    window
+        .tab_to("More rows, “\u{2068}penguins.csv\u{2069}”", "button")
+        .await;
     window.keys(ENTER).await;
     window.sees("344 rows").await;
     window.no_longer_sees("More rows").await;

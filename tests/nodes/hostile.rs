@@ -126,7 +126,7 @@ fn tampered_run_spec() {
         let (Op::Run { spec, .. }, Some(body)) = (&entry.op, &entry.body) else {
             panic!("the newest entry is no run");
         };
-        let part = if sealed { body } else { &spec.as_bytes()[..] };
+        let part = if sealed { body } else { spec.as_bytes() };
         let at = memchr::memmem::find(&whole, part).expect("a part of the entry");
         let mut altered = whole.clone();
         altered[at + part.len() / 2] ^= 1;

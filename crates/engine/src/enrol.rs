@@ -180,7 +180,7 @@ impl Session {
         // A server may lease one attempt twice at the same time: the second one finds what the first one wrote.
         let turn = self.turn(of.space);
         let _turn = turn.lock().await;
-        let key = [of.space.as_bytes(), &of.run.as_bytes()[..]].concat();
+        let key = [of.space.as_bytes(), of.run.as_bytes()].concat();
         let before = self.rows.get(ATTEMPTS, &key).await?;
         let before = before
             .and_then(|row| row.as_slice().try_into().ok())

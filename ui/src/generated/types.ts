@@ -2151,7 +2151,7 @@ task_version: number,
 node: string, 
 /**
  * How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
- * `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
+ * `stopping`, `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
  */
 state: string, 
 /**
@@ -2698,7 +2698,7 @@ task_version: number,
 node: string, 
 /**
  * How it ended: `succeeded`, `failed`, `stopped`, `over-limit` or `broken-off`; else where it stands: `ordered`, `queued`, `running`,
- * `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
+ * `stopping`, `ended` (not yet taken over), `refused`, `lost`, `withdrawn`, `expired`, or `done` where this member can't read how.
  */
 state: string, 
 /**

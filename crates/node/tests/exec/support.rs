@@ -13,6 +13,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 #[path = "../../../../tests/src/walls.rs"]
+#[allow(unreachable_pub, reason = "it is public where the file belongs")]
 mod walls;
 
 pub(crate) use walls::walls;
