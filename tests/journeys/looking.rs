@@ -179,7 +179,8 @@ async fn what_changed_is_told_file_by_file() {
     upload(&ana, &source, "penguins");
     std::fs::remove_file(source.join("old.txt")).expect("removed");
     upload(&ana, &source, "penguins");
-    // The very same once more.
+    // As it was before.
+    write(&source.join("old.txt"), "old");
     upload(&ana, &source, "penguins");
 
     let window = unlocked("changes", &ana).await;
@@ -187,16 +188,18 @@ async fn what_changed_is_told_file_by_file() {
     window.click("penguins").await;
     window.sees("birds.csv").await;
     window.press_tab("What changed").await;
+    window.sees("1 added").await;
+    window.select("Compared with", "Version 2").await;
     window.sees("Nothing changed").await;
     window.screen("1-nothing").await;
     window.select("Compared with", "Version 1").await;
-    window.sees("1 added · 1 changed · 1 renamed").await;
+    window.sees("2 added · 1 changed · 1 renamed").await;
     window.sees("penguins.csv").await;
     window.screen("2-since-the-first").await;
     window.click("README").await;
     window.sees("Other words").await;
     window.keys(ESCAPE).await;
-    window.sees("1 added · 1 changed · 1 renamed").await;
+    window.sees("2 added · 1 changed · 1 renamed").await;
     window.click("Version 3").await;
     window.press_tab("What changed").await;
     window.sees("1 removed").await;
