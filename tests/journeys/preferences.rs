@@ -32,7 +32,7 @@ async fn what_is_set_applies_at_once_and_sticks() {
     let window = unlocked("settings", &ana).await;
 
     for (part, text) in [
-        ("Master Key", "RSA, 2048 bits"),
+        ("Master Key", "Made from your Master Key each time you unlock"),
         ("Recovery Kit", "Keep it like a passport."),
         ("Locking", "Lock when nobody is here for"),
         ("Devices", "This computer"),
