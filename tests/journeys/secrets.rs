@@ -266,8 +266,9 @@ async fn secrets_of_projects_stand_beside_ones_own() {
     window.screen("2-of-a-project").await;
     window.click("More").await;
     window.click("Delete").await;
-    window.no_longer_sees("Deploy key").await;
+    window.sees("is in the trash.").await;
     window.click("Undo").await;
+    window.no_longer_sees("is in the trash.").await;
     window.click("Deploy key").await;
 
     // What may not be changed there may not be changed here.
