@@ -67,6 +67,21 @@ async fn after_locking_no_key_is_left_and_no_page_has_the_secret() {
     window.press("Return");
     until(&ana, true, &window);
 
+    // Web processes have heaps of their own: what wipes the program's is not for them.
+    for process in processes(window.pid())
+        .iter()
+        .filter(|process| process.pid != window.pid())
+    {
+        let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        for variable in ["Malloc=", "GLIBC_TUNABLES="] {
+            let mut set = environment.split(|byte| *byte == 0);
+            assert!(
+                !set.any(|one| one.starts_with(variable.as_bytes())),
+                "{variable} in {process:?}"
+            );
+        }
+    }
+
     // Unlocked, keys are in the program, and what was revealed is in its page. The page that took the Master Key is gone.
     let open = reveal(&window, &canaries);
     window.shot("memory-revealed");

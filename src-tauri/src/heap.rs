@@ -4,6 +4,8 @@
 //! secret that was revealed, is copied by the library that hands it over, with `malloc`, and freed as it is. glibc can be told to
 //! overwrite what is freed (`glibc.malloc.perturb`), and only at a program's start: so the program starts itself anew, once, in
 //! its own place. Small pieces that a thread keeps for its next call (the tcache) are passed over by that and are switched off.
+//! WebKit brings a heap of its own, which does not wipe; in this program it takes the C library's instead (`Malloc`, as its
+//! developers do to look for faults).
 //! The web processes must not inherit it: what draws there (Mesa) reads memory that it has freed, and dies of what is in it then. A
 //! page that saw a secret ends with its process anyway.
 
@@ -11,6 +13,8 @@ use std::process::Command;
 
 /// For glibc's loader.
 const VARIABLE: &str = "GLIBC_TUNABLES";
+/// For WebKit: any value.
+const WEBKIT: &str = "Malloc";
 const WIPING: &str = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
 /// Set in the second start: a loader that ignores the other one (of a privileged program) must not make a third.
 const AGAIN: &str = "HOLDFAST_HEAP_WIPED";
@@ -31,6 +35,7 @@ pub(crate) fn start_wiping() -> std::io::Result<()> {
     again
         .args(args)
         .env(AGAIN, "1")
+        .env(WEBKIT, "1")
         .env(VARIABLE, tunables(std::env::var(VARIABLE).ok()));
     replace(again, name)
 }
@@ -43,6 +48,16 @@ fn forget() {
 
 #[cfg(not(target_os = "linux"))]
 fn forget() {}
+
+/// Lets WebKit choose its heap, before its first page: those who draw pages choose for themselves, and theirs is the faster one.
+pub(crate) fn settle_webkit() {
+    #[cfg(target_os = "linux")]
+    {
+        // The first thing it makes decides for all.
+        let _ = webkit2gtk::Settings::new();
+        gio::glib::unsetenv(WEBKIT);
+    }
+}
 
 /// What somebody set stays set; of two values for one thing the last one counts.
 fn tunables(set: Option<String>) -> String {

@@ -12,6 +12,7 @@ use tauri::webview::NewWindowResponse;
 use tauri::{App, AppHandle, DragDropEvent, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 
 use crate::desk::Desk;
+use crate::heap;
 
 /// The window's label; capabilities name it.
 pub(crate) const MAIN: &str = "main";
@@ -25,6 +26,7 @@ const ANSWER_FIRST: Duration = Duration::from_millis(400);
 
 /// Opens the window.
 pub(crate) fn open(app: &App) -> tauri::Result<()> {
+    heap::settle_webkit();
     let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
         .title("Holdfast")
         .inner_size(1180.0, 780.0)

@@ -45,7 +45,7 @@ impl Canary {
 /// A process.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
-    pid: u32,
+    pub(crate) pid: u32,
     pub(crate) name: String,
 }
 
