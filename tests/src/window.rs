@@ -253,11 +253,19 @@ impl Window {
         let xpath = format!(
             "//*[self::input or self::textarea][@id=//label[normalize-space(.)={name}]/@for or @aria-label={name}]"
         );
+        // Nothing can't be typed: everything is taken away.
+        let keys = if text.is_empty() {
+            "\u{e009}a\u{e000}\u{e003}"
+        } else {
+            text
+        };
         let until = Instant::now() + PATIENCE;
         loop {
             let field = self.find(&xpath).await;
-            let _ = field.clear().await;
-            match field.send_keys(text).await {
+            if !text.is_empty() {
+                let _ = field.clear().await;
+            }
+            match field.send_keys(keys).await {
                 Ok(()) => return,
                 Err(error) => assert!(Instant::now() < until, "{error}: {label}"),
             }
