@@ -121,13 +121,14 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
     if json {
+        // What is wrong, and the list of what it is about, if there is one.
         let text = error.render().to_string();
-        let sentence = text
+        let sentence: Vec<&str> = text
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
+        let sentence = sentence.join(" ").trim_start_matches("error: ").to_owned();
         return Screen { json }.fail(&Failure::usage(sentence, "See `holdfast help`."));
     }
     message(error.render().to_string().trim_end());

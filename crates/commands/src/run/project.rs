@@ -1,5 +1,8 @@
 //! Verbs about projects and who is in them.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
 use holdfast_protocol::entry::{NodeScope, Role};
 use holdfast_protocol::id::{PrincipalId, RunId, SpaceId};
@@ -353,8 +356,13 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
 async fn activity(session: &Session, project: &str) -> Result<Outcome> {
     let view = find_project(session, project, false).await?;
     let mut views = Vec::new();
+    // A few people do all of it: each is looked up once.
+    let mut handles: BTreeMap<PrincipalId, String> = BTreeMap::new();
     for event in view.space.contents().events() {
-        let who = handle_of(session, event.author).await?;
+        let who = match handles.entry(event.author) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => place.insert(handle_of(session, event.author).await?).clone(),
+        };
         let (what, text) = tell(session, &event.kind).await?;
         views.push(ActivityView {
             seq: event.seq,
