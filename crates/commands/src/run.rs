@@ -12,6 +12,7 @@ mod secret_sets;
 mod uploads;
 mod workflows;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_engine::ports::Progress;
@@ -194,6 +195,30 @@ fn day(ms: u64) -> String {
     // Other people's clocks say what they like.
     time::OffsetDateTime::from_unix_timestamp(seconds)
         .map_or_else(|_| "a day that does not exist".into(), |time| time.date().to_string())
+}
+
+/// The names to show in one answer: whoever stands in many of its lines is looked up once.
+struct Handles<'s> {
+    session: &'s Session,
+    known: BTreeMap<PrincipalId, String>,
+}
+
+impl<'s> Handles<'s> {
+    fn new(session: &'s Session) -> Self {
+        Self {
+            session,
+            known: BTreeMap::new(),
+        }
+    }
+
+    async fn of(&mut self, principal: PrincipalId) -> Result<String> {
+        if let Some(handle) = self.known.get(&principal) {
+            return Ok(handle.clone());
+        }
+        let handle = handle_of(self.session, principal).await?;
+        self.known.insert(principal, handle.clone());
+        Ok(handle)
+    }
 }
 
 /// The name to show for a principal.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_engine::ports::Progress;
 use holdfast_engine::transfer::{Reason, Skipped};
-use holdfast_engine::{Error, Result, Session, UploadRequest, find_item, find_version};
+use holdfast_engine::{Error, Result, UploadRequest, find_item, find_version};
 use holdfast_protocol::item::{Content, Item, ItemKind, Version};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::project::kind_word;
 use crate::run::runs::task_folder;
-use crate::run::{find_project, handle_of};
+use crate::run::{Handles, find_project};
 use crate::view::{
     DoneView, DownloadView, Ending, IdView, ItemView, Outcome, PurgedView, SkippedView, UploadView, VersionView,
 };
@@ -89,10 +89,10 @@ pub(super) async fn run(
         Command::ItemList { kind, project, trashed } => {
             let trashed = trashed.unwrap_or(false);
             let view = find_project(session, &project, false).await?;
-            let mut views = Vec::new();
+            let (mut views, mut handles) = (Vec::new(), Handles::new(session));
             for item in view.space.contents().items().values() {
                 if item.kind == kind && item.trashed_ms.is_some() == trashed {
-                    views.push(item_view(session, item).await?);
+                    views.push(item_view(&mut handles, item).await?);
                 }
             }
             views.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -100,18 +100,24 @@ pub(super) async fn run(
         }
         Command::ItemShow { kind, project, item } => {
             let view = find_project(session, &project, false).await?;
-            done(&item_view(session, find_item(&view.space, &[kind], &item, false)?).await?)
+            done(
+                &item_view(
+                    &mut Handles::new(session),
+                    find_item(&view.space, &[kind], &item, false)?,
+                )
+                .await?,
+            )
         }
         Command::ItemVersions { kind, project, item } => {
             let view = find_project(session, &project, false).await?;
             let item = find_item(&view.space, &[kind], &item, false)?;
-            let mut views = Vec::new();
+            let (mut views, mut handles) = (Vec::new(), Handles::new(session));
             for (index, version) in item.versions.iter().enumerate() {
                 let (files, bytes) = size(version);
                 views.push(VersionView {
                     version: index + 1,
                     id: version.id.to_string(),
-                    author: handle_of(session, version.author).await?,
+                    author: handles.of(version.author).await?,
                     created_ms: version.created_ms,
                     note: version.note.clone(),
                     files,
@@ -204,7 +210,7 @@ fn size(version: &Version) -> (u64, u64) {
     }
 }
 
-async fn item_view(session: &Session, item: &Item) -> Result<ItemView> {
+async fn item_view(handles: &mut Handles<'_>, item: &Item) -> Result<ItemView> {
     let newest = item.versions.last().ok_or_else(|| Error::damaged("an item"))?;
     let (files, bytes) = size(newest);
     Ok(ItemView {
@@ -215,7 +221,7 @@ async fn item_view(session: &Session, item: &Item) -> Result<ItemView> {
         files,
         bytes,
         changed_ms: newest.created_ms,
-        changed_by: handle_of(session, newest.author).await?,
+        changed_by: handles.of(newest.author).await?,
         trashed: item.trashed_ms.is_some(),
     })
 }

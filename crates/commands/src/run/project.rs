@@ -1,8 +1,5 @@
 //! Verbs about projects and who is in them.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
 use holdfast_protocol::entry::{NodeScope, Role};
 use holdfast_protocol::id::{PrincipalId, RunId, SpaceId};
@@ -12,7 +9,7 @@ use holdfast_protocol::run::End;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
-use crate::run::{PutOut, find_project, handle_of, put_out};
+use crate::run::{Handles, PutOut, find_project, handle_of, put_out};
 use crate::view::{
     ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
     ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, WaitingView,
@@ -356,14 +353,10 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
 async fn activity(session: &Session, project: &str) -> Result<Outcome> {
     let view = find_project(session, project, false).await?;
     let mut views = Vec::new();
-    // A few people do all of it: each is looked up once.
-    let mut handles: BTreeMap<PrincipalId, String> = BTreeMap::new();
+    let mut handles = Handles::new(session);
     for event in view.space.contents().events() {
-        let who = match handles.entry(event.author) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(place) => place.insert(handle_of(session, event.author).await?).clone(),
-        };
-        let (what, text) = tell(session, &event.kind).await?;
+        let who = handles.of(event.author).await?;
+        let (what, text) = tell(&mut handles, &event.kind).await?;
         views.push(ActivityView {
             seq: event.seq,
             time_ms: event.time_ms,
@@ -375,18 +368,18 @@ async fn activity(session: &Session, project: &str) -> Result<Outcome> {
     done(&views)
 }
 
-async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, String)> {
+async fn tell(handles: &mut Handles<'_>, kind: &EventKind) -> Result<(&'static str, String)> {
     Ok(match kind {
         EventKind::Created => ("created", "made the project".into()),
         EventKind::Added(whom, role) => (
             "added",
-            format!("let {} in as {}", handle_of(session, *whom).await?, role_word(*role)),
+            format!("let {} in as {}", handles.of(*whom).await?, role_word(*role)),
         ),
-        EventKind::Removed(whom) => ("removed", format!("removed {}", handle_of(session, *whom).await?)),
+        EventKind::Removed(whom) => ("removed", format!("removed {}", handles.of(*whom).await?)),
         EventKind::Left => ("left", "left".into()),
         EventKind::RoleChanged(whom, role) => (
             "role-changed",
-            format!("made {} {}", handle_of(session, *whom).await?, role_word(*role)),
+            format!("made {} {}", handles.of(*whom).await?, role_word(*role)),
         ),
         EventKind::KeysChanged => ("keys-changed", "has new keys, confirmed by the old ones".into()),
         EventKind::Rotated => ("rotated", "renewed the project's key".into()),
@@ -394,7 +387,7 @@ async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, Stri
             "node-authorised",
             format!(
                 "authorised the node {} {}",
-                handle_of(session, *node).await?,
+                handles.of(*node).await?,
                 match scope {
                     NodeScope::Runs => "to do runs",
                     NodeScope::Project => "for the whole project",
@@ -403,7 +396,7 @@ async fn tell(session: &Session, kind: &EventKind) -> Result<(&'static str, Stri
         ),
         EventKind::NodeWithdrawn(node) => (
             "node-withdrawn",
-            format!("withdrew the node {}", handle_of(session, *node).await?),
+            format!("withdrew the node {}", handles.of(*node).await?),
         ),
         EventKind::RunOrdered(run) => ("run-started", format!("started the run {}", short(*run))),
         EventKind::RunWithdrawn(run) => ("run-stopped", format!("stopped the run {}", short(*run))),

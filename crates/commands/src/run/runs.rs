@@ -14,9 +14,9 @@ use holdfast_protocol::id::{RunId, SpaceId};
 use holdfast_protocol::replay::{Outcome as OfRun, Space};
 use tokio_util::sync::CancellationToken;
 
-use super::find_project;
 use super::item::skipped;
 use super::nodes::is_in;
+use super::{Handles, find_project};
 use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::view::{DoneView, Ending, Outcome, RunFilesView, RunView};
@@ -47,8 +47,9 @@ pub(super) async fn run(
             let view = find_project(session, &project, false).await?;
             let view = adopted(app, session, view.space.authority().space()).await?;
             let mut views: Vec<RunView> = Vec::new();
+            let mut handles = Handles::new(session);
             for status in session.runs(&view.space).await? {
-                views.push(run_view(session, &view.space, &status).await?);
+                views.push(run_view(&mut handles, &view.space, &status).await?);
             }
             done(&views)
         }

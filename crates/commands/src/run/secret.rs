@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::app::{App, done, ended};
 use crate::command::{Command, Expiry, FieldInput};
-use crate::run::{find_project, handle_of};
+use crate::run::{Handles, find_project, handle_of};
 use crate::secret_types::field_info;
 use crate::view::{
     DoneView, EditView, Ending, FieldView, IdView, MovedView, Outcome, PurgedView, SecretDetail, SecretVersionView,
@@ -147,12 +147,12 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
         Command::SecretHistory { project, name } => {
             let view = place(session, project.as_deref()).await?;
             let item = find_item(&view.space, SECRET, &name, false)?;
-            let mut views = Vec::new();
+            let (mut views, mut handles) = (Vec::new(), Handles::new(session));
             for (index, version) in item.versions.iter().enumerate() {
                 views.push(SecretVersionView {
                     version: index + 1,
                     id: version.id.to_string(),
-                    author: handle_of(session, version.author).await?,
+                    author: handles.of(version.author).await?,
                     created_ms: version.created_ms,
                     note: version.note.clone(),
                 });

@@ -8,7 +8,7 @@ use holdfast_protocol::replay::Space;
 use holdfast_protocol::run::{End, Stream};
 
 use super::{Place, number};
-use crate::run::handle_of;
+use crate::run::Handles;
 use crate::view::{
     LastMetricView, MetricNumber, MetricPointView, MetricView, RunArtifactView, RunDetail, RunInputView, RunParamView,
     RunSecretView, RunView,
@@ -45,7 +45,7 @@ pub(crate) fn word(status: &RunStatus) -> &'static str {
     }
 }
 
-pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatus) -> Result<RunView> {
+pub(crate) async fn run_view(handles: &mut Handles<'_>, space: &Space, status: &RunStatus) -> Result<RunView> {
     let (ordered, spec) = (&status.ordered, status.run.as_ref().map(|run| &run.spec));
     let result = status.adopted().map(|adopted| &adopted.result);
     let row = status.row.as_ref();
@@ -57,10 +57,10 @@ pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatu
         project_name: space.contents().name().to_owned(),
         task: spec.map(|spec| item_name(space, spec.task.item)).unwrap_or_default(),
         task_version: spec.map_or(0, |spec| number(space, spec.task.item, spec.task.version)),
-        node: handle_of(session, ordered.node).await?,
+        node: handles.of(ordered.node).await?,
         state: word(status).to_owned(),
         over: status.is_over(),
-        ordered_by: handle_of(session, ordered.author).await?,
+        ordered_by: handles.of(ordered.author).await?,
         ordered_ms: ordered.time_ms,
         started: result
             .map(|result| result.started_ms)
@@ -82,7 +82,7 @@ pub(crate) async fn run_view(session: &Session, space: &Space, status: &RunStatu
 
 pub(super) async fn detail(session: &Session, place: &Place) -> Result<RunDetail> {
     let space = &place.view.space;
-    let run = run_view(session, space, &place.status).await?;
+    let run = run_view(&mut Handles::new(session), space, &place.status).await?;
     let spec = place.status.run.as_ref().map(|run| &run.spec);
     let mut detail = RunDetail {
         run,
