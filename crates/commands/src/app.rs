@@ -337,7 +337,7 @@ impl App {
                 Error::Conflict("This profile is moving to another server. Do it again when that has ended.".into())
             })?),
         };
-        let (outcome, as_of_ms) = Box::pin(staleness::noting(run::run(self, command, progress, cancel))).await;
+        let (outcome, as_of_ms) = staleness::noting(run::run(self, command, progress, cancel)).await;
         // Those of spaces that were opened for it.
         self.guard_keys();
         outcome.map(|outcome| Outcome { as_of_ms, ..outcome })

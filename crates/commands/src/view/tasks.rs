@@ -136,11 +136,7 @@ impl TaskView {
                 .into_iter()
                 .map(|(name, input)| TaskInputView {
                     name,
-                    kind: match input.kind {
-                        InputKind::Dataset => ItemKind::Dataset,
-                        InputKind::Model => ItemKind::Model,
-                        InputKind::Artifact => ItemKind::Artifact,
-                    },
+                    kind: kind_of(input.kind),
                     description: input.description,
                     optional: input.optional,
                 })
@@ -170,6 +166,15 @@ impl TaskView {
             limits: task.limits.into(),
             hosts: task.hosts.iter().map(ToString::to_string).collect(),
         }
+    }
+}
+
+/// The items that can be such an input.
+pub(crate) fn kind_of(kind: InputKind) -> ItemKind {
+    match kind {
+        InputKind::Dataset => ItemKind::Dataset,
+        InputKind::Model => ItemKind::Model,
+        InputKind::Artifact => ItemKind::Artifact,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::command::RunOrder;
 use crate::run::nodes::authorised_node;
 use crate::run::{find_project, project::kind_word};
 use crate::secret_types::type_info;
-use crate::view::{FaultView, IdView, Outcome};
+use crate::view::{FaultView, IdView, Outcome, kind_of};
 
 use super::task::read_task;
 
@@ -289,14 +289,6 @@ pub(crate) fn about(input: &str, error: Error) -> Error {
     match error {
         Error::NotFound { .. } => Error::Missing(what).advise(next),
         other => other,
-    }
-}
-
-fn kind_of(kind: InputKind) -> ItemKind {
-    match kind {
-        InputKind::Dataset => ItemKind::Dataset,
-        InputKind::Model => ItemKind::Model,
-        InputKind::Artifact => ItemKind::Artifact,
     }
 }
 
