@@ -4,6 +4,7 @@
 mod dice;
 pub mod eye;
 mod kit;
+pub mod layer;
 mod node;
 mod person;
 mod proxy;

@@ -3,6 +3,8 @@
 //! It understands just enough of HTTP/1.1 (RFC 9112) to know where messages end. What it passes on, it passes on
 //! unchanged. Each request gets a connection to the server of its own, so a request is never sent to a server that is gone.
 
+mod layered;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

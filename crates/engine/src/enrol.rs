@@ -137,9 +137,10 @@ impl Session {
     pub async fn take_operator(&self, handle: &str, words: &str) -> Result<Operator> {
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
-        let person = self.person(handle).await?;
+        let person = self.to_compare(PrincipalKind::User, handle).await?;
         let bundle = &person.bundle;
         if security_words(&bundle.fingerprint.0) != told {
+            self.forget_unused(handle).await?;
             return Err(Error::KeysChanged(format!(
                 "Those are not the words of the keys that the server shows for {handle}. Somebody may be pretending to be {handle}."
             )));

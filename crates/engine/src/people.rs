@@ -362,7 +362,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] when they are not six words of the list, [`Error::KeysChanged`] when they are other words.
     pub async fn verify_person(&self, handle: &str, words: &str) -> Result<Person> {
-        let person = self.person(handle).await?;
+        let person = self.to_compare(PrincipalKind::User, handle).await?;
         self.verify(person, words, "holdfast words").await
     }
 
@@ -371,7 +371,7 @@ impl Session {
     /// # Errors
     /// See [`Session::verify_person`].
     pub async fn verify_node(&self, name: &str, words: &str) -> Result<Person> {
-        let node = self.node(name).await?;
+        let node = self.to_compare(PrincipalKind::Node, name).await?;
         self.verify(node, words, "holdfast node words").await
     }
 
@@ -383,6 +383,7 @@ impl Session {
             return Err(Error::Invalid("that is you: compare the words of somebody else".into()));
         }
         if person.words() != told {
+            self.forget_unused(handle).await?;
             return Err(Error::KeysChanged(format!(
                 "Those are not the words of the keys that the server shows for {handle}: a word was misheard, or {handle} has \
                  other keys now, or somebody is pretending to be {handle}. Nothing was marked as checked."
@@ -400,6 +401,50 @@ impl Session {
             pinned: true,
             ..person
         })
+    }
+
+    /// Looks somebody up whose words are about to be compared: they say whose keys are right, so what a server showed before
+    /// does not keep those out, unless something rests on it.
+    pub(crate) async fn to_compare(&self, kind: PrincipalKind, name: &str) -> Result<Person> {
+        match self.principal_by_name(kind, name).await {
+            Err(Error::KeysChanged(_)) => {
+                self.forget_unused(name).await?;
+                self.principal_by_name(kind, name).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Gives up the keys that were kept for whoever was shown under a name, unless something rests on them.
+    pub(crate) async fn forget_unused(&self, handle: &str) -> Result<()> {
+        for key in self.rows.list(CHAINS, &[]).await?.into_keys() {
+            let Some(principal) = PrincipalId::from_slice(&key) else {
+                continue;
+            };
+            let chain = self.kept_chain(principal).await?.unwrap_or_default();
+            let named = chain.last().is_some_and(|newest| newest.bundle.handle == handle);
+            if (named || principal.to_string() == handle) && !self.rests_on(principal).await? {
+                self.write(vec![Change::Delete(CHAINS, key)]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a pin, an operator of this node, or a space that this device has, is or names a principal.
+    async fn rests_on(&self, principal: PrincipalId) -> Result<bool> {
+        let pinned = self.person_pins().await?.iter().any(|pin| pin.principal == principal);
+        if pinned || self.operators().await?.iter().any(|known| known.principal == principal) {
+            return Ok(true);
+        }
+        for id in self.known_spaces().await? {
+            let Some(space) = self.known(id).await? else { continue };
+            let authority = space.authority();
+            let people = [authority.members(), authority.former_members()];
+            if people.iter().any(|those| those.contains_key(&principal)) || authority.nodes().contains_key(&principal) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Puts one piece of bookkeeping into the vault: in the place of the one for which `instead` gives what it becomes, else
