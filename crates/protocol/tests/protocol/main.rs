@@ -16,3 +16,4 @@ mod rights;
 mod runs;
 mod sizes;
 mod support;
+mod transparency;

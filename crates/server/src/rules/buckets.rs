@@ -24,6 +24,8 @@ pub(super) enum Limit {
     Recovery,
     /// Look-ups by one account.
     Directory,
+    /// Proofs about the log of keys, and pages of it, for one account.
+    Proof,
     /// Claims of invitations by one account.
     Claim,
     /// Tokens for nodes that one account draws.
@@ -40,6 +42,7 @@ impl Limit {
             Self::SignUp => 60,
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 20,
             Self::Directory => 300,
+            Self::Proof => 600,
         }
     }
 
@@ -50,6 +53,7 @@ impl Limit {
             Self::SignUp => 1_000,
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 10_000,
             Self::Directory => 200,
+            Self::Proof => 100,
         }
     }
 }

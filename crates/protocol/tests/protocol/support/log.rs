@@ -147,6 +147,7 @@ pub(crate) fn genesis(kind: SpaceKind, encrypted: bool, by: &'static Keys) -> Dr
         time_ms: 1_700_000_000_000,
         op: Op::Genesis { core, epoch },
         body: None,
+        head: None,
     };
     Draft {
         entry,
@@ -229,6 +230,7 @@ impl Log {
             time_ms: 1_700_000_000_000 + seq,
             op,
             body: None,
+            head: None,
         };
         Draft {
             entry,
