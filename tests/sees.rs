@@ -189,6 +189,7 @@ fn keys(stage: &Stage, server: &str, watch: &mut Watch) {
     ana.run(&["signin", "--server", server, "--handle", ana.handle()]).ok();
     ana.run(&["unlock"]).ok();
     ana.run(&["project", "show", "Open"]).ok();
+    ana.run(&["monitor"]).ok();
 }
 
 /// A node, and runs that end in every way.

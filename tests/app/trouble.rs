@@ -36,6 +36,7 @@ async fn commit_what_no_client_takes(desk: &Desk, id: SpaceId) {
             dropped: Vec::new(),
         },
         body: Some(body.seal(key.key(), id, authority.epoch(), seq, prev, &mut rng())),
+        head: None,
     };
     let signed = entry.sign(keyring.current().sign_key()).expect("a small entry");
     session

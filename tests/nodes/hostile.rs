@@ -524,6 +524,7 @@ async fn append(session: &Session, space: SpaceId, op: Op, body: Option<RunBody>
         time_ms: session.now_ms(),
         op,
         body: body.map(|body| seal_body(&body, key.key(), &place, &mut rng())),
+        head: None,
     };
     let signed = entry.sign(keyring.current().sign_key()).expect("an entry");
     session

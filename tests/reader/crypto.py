@@ -246,11 +246,15 @@ def is_curve_point(data):
 
 
 def verifies(public, type_, signature, message):
+    return verifies_note(public, signature, label("sig/" + type_) + message)
+
+
+def verifies_note(public, signature, note):
     """`verify_strict`: the library checks S, a canonical R and the equation without cofactor."""
     if not point_is_good(public) or not point_is_good(signature[:32]):
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, label("sig/" + type_) + message)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, note)
         return True
     except (InvalidSignature, ValueError):
         return False

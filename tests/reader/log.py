@@ -7,6 +7,7 @@ from cbor import blob, boolean, fields, hash32, id16, key32, many, message, one_
 from crypto import sha256
 from errors import Refused, need
 from items import role
+from transparency import HEAD, head_holds
 
 READER, CONTRIBUTOR, OWNER = 0, 1, 2
 MIB, WINDOW = 1 << 20, 256 << 10
@@ -33,7 +34,7 @@ op = tagged(
 GENESIS, ADD, REMOVE, LEAVE, SET_ROLE, REWRAP, ROTATE, AUTHORISE, WITHDRAW_NODE, COMMIT, RUN, WITHDRAW_RUN, _, ADOPT = range(14)
 NO_AUTHORITY = (COMMIT, RUN, WITHDRAW_RUN, ADOPT)
 ENTRY = fields(
-    {1: one_of(1), 2: space_id, 3: uint, 4: hash32, 5: hash32, 6: u32, 7: id16, 8: hash32, 9: time, 10: op}, {11: blob})
+    {1: one_of(1, 2), 2: space_id, 3: uint, 4: hash32, 5: hash32, 6: u32, 7: id16, 8: hash32, 9: time, 10: op}, {11: blob, 12: HEAD})
 SIGNED = row(blob, size(64))
 ZEROS = bytes(32)
 BODY = fields({3: many(items.item), 4: many(id16)}, {1: key32, 2: text, 5: time})
@@ -43,7 +44,9 @@ class Entry:
     def __init__(self, signed):
         self.bytes, self.signature = message(SIGNED, signed, MIB)
         own = message(ENTRY, self.bytes)
-        self.hash = sha256(signed)
+        if own[1] != (2 if 12 in own else 1):
+            raise cbor.Malformed("a format that does not go with a head")
+        self.hash, self.shown = sha256(signed), own.get(12)
         self.space, self.seq, self.prev, self.auth, self.epoch, self.author, self.bundle, self.time = (own[n] for n in range(2, 10))
         (self.op, self.says), self.body = own[10], own.get(11)
         self.role = None  # the author's, before the entry
@@ -101,6 +104,7 @@ class Space:
             else:
                 need(e.bundle == me["bundle"], "log-author-bundle")
             need(crypto.verifies(bundle.verify_key, "entry", e.signature, e.bytes), "log-signature")
+            need(not e.shown or head_holds(e.shown), "log-head")
             self._allowed(e)
             has_body = e.op in (COMMIT, ROTATE, RUN, ADOPT) or (e.op in (REMOVE, WITHDRAW_NODE) and 2 in e.says)
             need((e.body is not None) == has_body, "log-body-presence")
@@ -130,6 +134,7 @@ class Space:
         need(bundle, "log-bundle-unknown")
         need((bundle.principal, bundle.fingerprint) == (e.author, own[5]), "log-genesis-core")
         need(crypto.verifies(bundle.verify_key, "entry", e.signature, e.bytes), "log-signature")
+        need(not e.shown or head_holds(e.shown), "log-head")
         need(bundle.kind == 0, "log-not-a-person")
         self.vault, self.encrypted, self.open_key = own[2] == 0, own[3], own.get(8)
         need((2 in e.says) == self.encrypted == (8 not in own) and (self.encrypted or not self.vault), "log-epoch-material")

@@ -12,6 +12,7 @@ import export
 import files
 import log
 import runs
+import transparency
 
 CRATES = pathlib.Path(__file__).resolve().parents[2] / "crates"
 
@@ -164,6 +165,39 @@ class Logs(unittest.TestCase):
                 self.assertRaises(errors.Refused, bundles.verify_chain, signed[:-1] + [altered])
             if len(signed) > 1:
                 self.assertRaises(errors.Refused, bundles.verify_chain, signed[1:])
+
+
+class LogOfKeys(unittest.TestCase):
+    def setUp(self):
+        self.file = vectors("protocol", "transparency")
+        self.roots = {row["size"]: unhex(row["root"]) for row in self.file["heads"]}
+
+    def test_proofs_of_trees(self):
+        for row in self.file["inclusion"]:
+            leaf, path = transparency.leaf_hash(unhex(self.file["inputs"][row["index"]])), [unhex(h) for h in row["path"]]
+            for at in range(row["size"] + 1):
+                self.assertEqual(transparency.included(leaf, at, row["size"], self.roots[row["size"]], path), at == row["index"])
+            self.assertFalse(transparency.included(leaf, row["index"], row["size"], self.roots[row["size"]], path + [leaf]))
+        for row in self.file["consistency"]:
+            earlier, now = ((row[n], self.roots[row[n]]) for n in ("earlier", "size"))
+            path = [unhex(h) for h in row["path"]]
+            self.assertTrue(transparency.continues(earlier, now, path))
+            self.assertFalse(transparency.continues((earlier[0], bytes(32)), now, path))
+            self.assertFalse(transparency.continues(earlier, now, path + [bytes(32)]))
+
+    def test_leaves(self):
+        everybody = {bundle.hash.hex(): bundle for bundle in People().known.values()}
+        for row in self.file["leaves"]:
+            self.assertEqual(transparency.leaf(everybody[row["bundle"]]).hex(), row["hash"])
+
+    def test_head_and_checkpoint(self):
+        head, text = cbor.message(transparency.HEAD, unhex(self.file["head"])), self.file["checkpoint"]
+        self.assertTrue(transparency.head_holds(head))
+        self.assertEqual(transparency.read_checkpoint(text, head[3]), head)
+        self.assertIsNone(transparency.read_checkpoint(text, bytes(32)))
+        for at in range(len(text)):
+            altered = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1:]
+            self.assertIsNone(transparency.read_checkpoint(altered, head[3]), at)
 
 
 class Runs(unittest.TestCase):

@@ -11,6 +11,7 @@ import cbor
 import crypto
 import items
 import log
+import transparency
 from errors import Refused, need
 
 
@@ -77,6 +78,8 @@ class Account:
              == (handle, tokens["principal"], record, crypto.public_of(root.sign_key())), "history", "keys of somebody else")
         links = {(bytes.fromhex(l["old"]), bytes.fromhex(l["new"])): unb64(l["sealed"]) for l in me["links"]}
         self.pairs = bundles.keys_of(self.chain, root, links)
+        self.keys = transparency.Log(self.server.ask)
+        self.keys.holds(self.chain)
         self.chains, self.person_pins, self.space_pins = {self.principal: self.chain}, {}, {}
 
         self.vault = self.space(self.vault_id)
@@ -104,6 +107,7 @@ class Account:
             chain = read_chain(self.server.ask("GET", f"/v1/directory/{principal.hex()}"))
             need(chain[0].principal == principal, "keys-changed", "keys of somebody else")
             self._fits_pin(principal, chain)
+            self.keys.holds(chain)
             self.chains[principal] = chain
         return self.chains[principal]
 
@@ -126,7 +130,12 @@ class Account:
         need(entries, "damaged", "no log")
         names = sorted(set().union(*(entry.names() for entry in entries)))
         known = {bundle.hash: bundle for who in names for bundle in self.directory(who)}
-        return log.replay(id_, entries, known, self.principal, self.pairs)
+        space = log.replay(id_, entries, known, self.principal, self.pairs)
+        # The newest of each author: a log that came from another server has heads of that one, too.
+        for author, head in {entry.author: entry.shown for entry in entries if entry.shown}.items():
+            if head[3] == self.keys.head[3] or author != self.principal:
+                self.keys.shows(head)
+        return space
 
     def projects(self):
         for head in self.server.ask("GET", "/v1/spaces"):

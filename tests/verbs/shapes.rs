@@ -35,10 +35,11 @@ fn each_answer_has_its_keys() {
     let item = "bytes changed_by changed_ms files id kind name trashed versions";
     let version = "author bytes created_ms files id note version";
     let secret = "changed changed_ms expires_ms id name trashed_ms type";
-    let in_order: [(&[&str], &str); 49] = [
+    let in_order: [(&[&str], &str); 50] = [
         (&["status"], "alarms handle keys_held news online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
         (&["words"], "checked handle words"),
+        (&["monitor"], "published size"),
         (&["device", "list"], "created_ms current id seen_ms"),
         (&["kit", "new", "--out", &kit], "path"),
         (&["node", "invite"], "command expires_ms operator server token words"),

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{
-    DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, SignIn, SignUp, Trust, Unlock, Verify, Words,
+    DeviceVerb, KeyChange, KeyRecover, KeyVerb, KitVerb, Monitor, SignIn, SignUp, Trust, Unlock, Verify, Words,
 };
 pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
@@ -104,6 +104,8 @@ pub(crate) enum Verb {
     People,
     /// Compare the six words that somebody told you
     Verify(Verify),
+    /// Find every key that was ever published in your name
+    Monitor(Monitor),
     /// Change the Master Key, or get back in with the Recovery Kit
     #[command(subcommand)]
     Key(KeyVerb),

@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 35] = [
+const CODES: [(&str, u8); 38] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -31,6 +31,9 @@ const CODES: [(&str, u8); 35] = [
     ("damaged", 20),
     ("history", 21),
     ("keys-changed", 21),
+    ("directory-rollback", 21),
+    ("directory-fork", 21),
+    ("directory-unlogged", 21),
     ("server-certificate-changed", 21),
     ("server-certificate-unknown", 21),
     ("conflict", 22),
@@ -66,20 +69,25 @@ pub(crate) fn of_ending(ending: Ending) -> u8 {
         Ending::Done => DONE,
         Ending::Partial => of_code("partial"),
         Ending::Conflict => of_code("conflict"),
+        Ending::Alarm => of_code("keys-changed"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::Error;
     use holdfast_engine::ports::Unreachable;
+    use holdfast_engine::{DirectoryFault, Error};
     use holdfast_protocol::Refusal;
     use holdfast_protocol::id::Hash;
 
     #[test]
     fn each_error_has_the_promised_exit_code() {
         let text = String::new;
+        let directory = |fault| Error::Directory {
+            fault,
+            sentence: String::new(),
+        };
         let all = [
             (Error::WrongMasterKey, 10),
             (Error::SignInRefused, 10),
@@ -111,6 +119,9 @@ mod tests {
             (Error::Refused(Refusal::PurgeDenied), 20),
             (Error::History(text()), 21),
             (Error::KeysChanged(text()), 21),
+            (directory(DirectoryFault::Rollback), 21),
+            (directory(DirectoryFault::Fork), 21),
+            (directory(DirectoryFault::Unlogged), 21),
             (Error::Conflict(text()), 22),
             (Error::CannotMove(text()), 1),
             (Error::Unreachable(Unreachable::silent("")), 30),
@@ -157,8 +168,8 @@ mod tests {
     #[test]
     fn endings_are_told_apart() {
         assert_eq!(
-            [Ending::Done, Ending::Partial, Ending::Conflict].map(of_ending),
-            [0, 15, 22]
+            [Ending::Done, Ending::Partial, Ending::Conflict, Ending::Alarm].map(of_ending),
+            [0, 15, 22, 21]
         );
     }
 

@@ -85,6 +85,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Words(args) => account::words(args),
         Verb::People => account::people(),
         Verb::Verify(args) => account::verify(args),
+        Verb::Monitor(args) => account::monitor(&args),
         Verb::Key(crate::args::KeyVerb::Change(args)) => account::key_change(args)?,
         Verb::Kit(verb) => account::kit(verb)?,
         Verb::Device(verb) => account::device(verb),
@@ -145,7 +146,10 @@ pub(crate) fn is_long(command: &Command) -> bool {
 
 /// Errors after which nothing may be entered: somebody may be cheating.
 pub(crate) fn is_alarm(error: &Error) -> bool {
-    matches!(error, Error::KeysChanged(_) | Error::History(_))
+    matches!(
+        error,
+        Error::KeysChanged(_) | Error::History(_) | Error::Directory { .. }
+    )
 }
 
 pub(crate) fn runtime() -> Result<Runtime> {

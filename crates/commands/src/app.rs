@@ -228,6 +228,11 @@ impl App {
             }
             Err(other) => return Err(other),
         }
+        // It stops nothing but taking keys from the directory.
+        match session.check_directory().await {
+            Err(error @ (Error::Directory { .. } | Error::Unreachable(_))) => self.alarm(None, &error),
+            answer => answer?,
+        }
         let (_, trouble) = session.upkeep_each().await?;
         for trouble in trouble.iter().filter(|trouble| trouble.seen) {
             self.alarm(trouble.name.as_deref(), &trouble.error);
@@ -299,7 +304,11 @@ impl App {
     /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
     pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
         let looked_at = match error {
-            Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_) => true,
+            Error::Refused(_)
+            | Error::Damaged { .. }
+            | Error::History(_)
+            | Error::KeysChanged(_)
+            | Error::Directory { .. } => true,
             Error::Unreachable(silent) => silent.distrust.is_some(),
             _ => false,
         };

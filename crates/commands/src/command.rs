@@ -36,6 +36,11 @@ pub enum Command {
         /// What was told.
         words: String,
     },
+    /// Finds every bundle that was published in the user's name.
+    Monitor {
+        /// Go on with the log of keys that the server shows now, whatever was seen of it before.
+        accept: bool,
+    },
     /// Lists everybody this device knows.
     PeopleList,
     /// Gives the account a new Master Key, size or both.

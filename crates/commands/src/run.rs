@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_engine::ports::Progress;
-use holdfast_engine::{Error, Result, Session, View};
+use holdfast_engine::{Error, Result, Session, View, day};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,7 @@ pub(crate) async fn run(
         | Command::Whoami
         | Command::Words { .. }
         | Command::Verify { .. }
+        | Command::Monitor { .. }
         | Command::PeopleList
         | Command::KeyChange { .. }
         | Command::KitNew { .. }
@@ -187,14 +188,6 @@ pub(crate) async fn put_out(session: &Session, view: &View) -> Result<Option<Put
         ),
         time_ms,
     }))
-}
-
-/// A day as people and logs write it, UTC.
-fn day(ms: u64) -> String {
-    let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
-    // Other people's clocks say what they like.
-    time::OffsetDateTime::from_unix_timestamp(seconds)
-        .map_or_else(|_| "a day that does not exist".into(), |time| time.date().to_string())
 }
 
 /// The names to show in one answer: whoever stands in many of its lines is looked up once.

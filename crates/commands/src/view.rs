@@ -77,6 +77,30 @@ views! {
         /// How sure this user is of them.
         checked: CheckedView,
     }
+    /// What the server's log of keys has in the user's name.
+    MonitorView {
+        /// How many bundles are in the log, of everybody.
+        size: u64,
+        /// Those in the user's name, in the order in which they were published.
+        published: Vec<PublishedView>,
+    }
+    /// A bundle that was published in the user's name.
+    PublishedView {
+        /// Its number in the log.
+        number: u64,
+        /// Id of the principal; another one than the user's where somebody has the user's handle.
+        id: String,
+        /// Key changes before it.
+        counter: u32,
+        /// SHA-256 of the signed bundle.
+        bundle: String,
+        /// When it says that it was made, milliseconds since 1970-01-01 UTC; null where the server does not show it.
+        created_ms: Option<u64>,
+        /// Its six words; null where the server does not show it.
+        words: Option<String>,
+        /// Whether it is one of the account's as this device knows them.
+        known: bool,
+    }
     /// How sure this user is of somebody's keys.
     CheckedView {
         /// Not checked, checked, or changed since.
@@ -647,6 +671,8 @@ pub enum Ending {
     Partial,
     /// Done, beside somebody else's change.
     Conflict,
+    /// Done, and it found what must be looked at.
+    Alarm,
 }
 
 /// What a command returns. May hold revealed secrets: it has no `Debug`.

@@ -38,6 +38,12 @@ impl SignKey {
     pub fn sign(&self, typ: &str, message: &[u8]) -> [u8; 64] {
         self.0.sign(&typed(typ, message)).to_bytes()
     }
+
+    /// Signs the text of a note (C2SP signed-note), a form with types of its own. Only for a key that signs nothing else.
+    #[must_use]
+    pub fn sign_note(&self, text: &[u8]) -> [u8; 64] {
+        self.0.sign(text).to_bytes()
+    }
 }
 
 /// An Ed25519 public key that has been checked: on the curve, canonical, not of small order.
@@ -75,7 +81,15 @@ impl VerifyKey {
         self.verify_bare(&typed(typ, message), signature)
     }
 
-    /// Verification without a type, for test vectors made elsewhere.
+    /// Verifies a signature over the text of a note (C2SP signed-note).
+    ///
+    /// # Errors
+    /// [`Error::Signature`] for every reason alike.
+    pub fn verify_note(&self, text: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.verify_bare(text, signature)
+    }
+
+    /// Verification without a type of ours.
     pub(crate) fn verify_bare(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let signature = Signature::from_slice(signature).map_err(|_| Error::Signature)?;
         self.0.verify_strict(message, &signature).map_err(|_| Error::Signature)

@@ -9,16 +9,16 @@ use bytes::Bytes;
 use holdfast_protocol::id::{DeviceId, InvitationId, PackId, PrincipalId, SpaceId};
 use holdfast_protocol::limits;
 use holdfast_protocol::wire::{
-    Append, BeginPack, ClaimInvitation, DeviceRow, DirectoryEntry, Entries, ErrorBody, InvitationRow, KeyChange,
-    Lookup, Me, MoveAccount, MoveEntries, Moving, NewInvitation, PackQuery, PackState, PackStates, Recover, Recovered,
-    RecoveryBox, Refresh, ServerInfo, SignInChallenge, SignInProof, SignInStart, SignUp, SpaceEvent, SpaceHead, Tokens,
-    Usage, code,
+    Append, AskProof, BeginPack, ClaimInvitation, DeviceRow, DirectoryEntry, Entries, ErrorBody, InvitationRow,
+    KeyChange, Leaves, Lookup, Me, MoveAccount, MoveEntries, Moving, NewInvitation, PackQuery, PackState, PackStates,
+    Proof, Recover, Recovered, RecoveryBox, Refresh, ServerInfo, SignInChallenge, SignInProof, SignInStart, SignUp,
+    SpaceEvent, SpaceHead, Tokens, Usage, code,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::error::{Error, Result};
+use crate::error::{DirectoryFault, Error, Result};
 use crate::ports::{Method, Request, Response, Transport};
 
 /// Largest JSON answer: a page of entries in base64.
@@ -274,6 +274,29 @@ impl Api {
     /// See [`Error`].
     pub async fn directory(&self, principal: PrincipalId) -> Result<DirectoryEntry> {
         self.call(Method::Get, &format!("/v1/directory/{principal}"), None::<&()>)
+            .await
+    }
+
+    /// Proofs about the log of keys, to be verified.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] where the server keeps no such log.
+    pub async fn prove(&self, message: &AskProof) -> Result<Proof> {
+        match self.call(Method::Post, "/v1/directory/proof", Some(message)).await {
+            Err(Error::NotFound { .. }) => Err(Error::Directory {
+                fault: DirectoryFault::Unlogged,
+                sentence: "The server keeps no log of the keys that it gives out.".into(),
+            }),
+            answer => answer,
+        }
+    }
+
+    /// Leaves of the log of keys from a number on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn leaves(&self, from: u64) -> Result<Leaves> {
+        self.call(Method::Get, &format!("/v1/directory/leaves?from={from}"), None::<&()>)
             .await
     }
 

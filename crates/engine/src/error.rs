@@ -8,6 +8,17 @@ use crate::ports::{StoreError, Unreachable};
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What is wrong with a server's log of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryFault {
+    /// It is shorter than it was.
+    Rollback,
+    /// It is another one than was seen before, here or by somebody else.
+    Fork,
+    /// It does not have a bundle that the server gives out.
+    Unlogged,
+}
+
 /// The engine's errors. [`Error::code`] is stable.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +101,14 @@ pub enum Error {
     /// Somebody's keys changed in a way that must be looked at.
     #[error("{0}")]
     KeysChanged(String),
+    /// The log of keys is not what it has to be.
+    #[error("{sentence}")]
+    Directory {
+        /// In which way.
+        fault: DirectoryFault,
+        /// What was seen, and when.
+        sentence: String,
+    },
     /// Somebody else was quicker and what was asked may no longer be wanted.
     #[error("{0}")]
     Conflict(String),
@@ -209,6 +228,11 @@ impl Error {
             Self::Refused(refusal) => refusal.code(),
             Self::History(_) => "history",
             Self::KeysChanged(_) => "keys-changed",
+            Self::Directory { fault, .. } => match fault {
+                DirectoryFault::Rollback => "directory-rollback",
+                DirectoryFault::Fork => "directory-fork",
+                DirectoryFault::Unlogged => "directory-unlogged",
+            },
             Self::Conflict(_) => "conflict",
             Self::CannotMove(_) => "cannot-move",
             Self::Unreachable(silent) => silent
@@ -279,6 +303,13 @@ impl Error {
             }
             Self::KeysChanged(_) => {
                 "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."
+            }
+            Self::Directory {
+                fault: DirectoryFault::Unlogged,
+                ..
+            } => "Don't use these keys. Tell whoever runs the server; it may have to be updated.",
+            Self::Directory { .. } => {
+                "Nobody new can be added until you decide. Compare the six words of those you share with (`holdfast verify`), and ask whoever runs the server whether a backup was put back. If that explains it, `holdfast monitor --accept` goes on; nothing is lost."
             }
             Self::Conflict(_) => "Look at what changed, then do it again if it is still what you want.",
             Self::CannotMove(_) => {

@@ -56,6 +56,7 @@ pub(crate) fn create(
         time_ms: now_ms,
         op: Op::Genesis { core, epoch },
         body: Some(body.seal(&key, space, 0, 0, Hash::ZERO, &mut rng)),
+        head: None,
     };
     entry
         .sign(identity.sign_key())

@@ -12,11 +12,13 @@ use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{Body, Role};
 use holdfast_protocol::id::{Hash, InvitationId, PrincipalId, SpaceId};
 use holdfast_protocol::item::{Content, ItemKind, PinState};
+use holdfast_protocol::transparency::Head;
 use holdfast_protocol::wire::{ClaimInvitation, NewInvitation};
 use holdfast_protocol::{KeyField, SecretText};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use crate::directory::INVITATION;
 use crate::error::{Error, Result};
 use crate::rng;
 use crate::session::Session;
@@ -48,6 +50,9 @@ pub struct Invitation {
     /// The fingerprint of the server's key, where the inviter has it pinned.
     #[n(6)]
     pub server_key: Option<Hash>,
+    /// The log of keys as the inviter's device saw it last.
+    #[n(7)]
+    pub directory: Option<Head>,
 }
 
 impl Invitation {
@@ -155,6 +160,7 @@ impl Session {
             inviter: me.bundle.principal,
             inviter_fingerprint: me.fingerprint,
             server_key: self.host.transport.pin(),
+            directory: self.seen_directory().await?.map(|seen| seen.head),
         };
         let expires_ms = self.now_ms() + GOOD_FOR_MS;
         let code = Zeroizing::new(hex::encode(invitation.code.key().expose()));
@@ -214,6 +220,10 @@ impl Session {
         }
         // This very chain is pinned. Asked again, by handle, the server could show somebody else's.
         let inviter = self.person_of(invitation.inviter, &answer.chain, None).await?.bundle;
+        if let Some(head) = invitation.directory.clone().filter(Head::verifies) {
+            self.write(vec![self.told_beside(invitation.inviter, head)]).await?;
+            self.compare_told(INVITATION).await?;
+        }
         self.pin_person(&inviter, PinState::Checked).await?;
         let proof = invitation.proof(self.keyring().current().bundle().hash).to_vec();
         self.api
@@ -346,7 +356,12 @@ impl Session {
                         // It can't be honoured any more: said once.
                         Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed.push(error),
                         // One answer that is wrong keeps nobody else out.
-                        Err(error @ (Error::KeysChanged(_) | Error::History(_) | Error::Refused(_))) => {
+                        Err(
+                            error @ (Error::KeysChanged(_)
+                            | Error::History(_)
+                            | Error::Directory { .. }
+                            | Error::Refused(_)),
+                        ) => {
                             failed.push(error);
                             continue;
                         }
@@ -426,25 +441,35 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// What was handed out before servers' keys were in it, and with one. Pinned: both must be readable for ever.
+    /// What was handed out before servers' keys were in it, with one, and with a head of the log of keys. Pinned: all must be
+    /// readable for ever.
     #[test]
-    fn invitations_of_both_forms_are_read() {
-        let fixed = |server_key| Invitation {
+    fn invitations_of_all_forms_are_read() {
+        let seed = holdfast_crypto::Secret::fill_with(|seed| seed.fill(7));
+        let root = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328";
+        let head = Head::sign(8, root.parse().unwrap(), &holdfast_crypto::SignKey::from_seed(seed));
+        let fixed = |server_key, directory| Invitation {
             server: "https://files.example.org".into(),
             id: InvitationId([1; 16]),
             code: KeyField::new(Key32::fill_with(|bytes| bytes.fill(2))),
             inviter: PrincipalId([3; 16]),
             inviter_fingerprint: Hash([4; 32]),
             server_key,
+            directory,
         };
-        for (text, server_key) in [(PLAIN, None), (WITH_KEY, Some(Hash([5; 32])))] {
-            assert_eq!(fixed(server_key).text().as_str(), text);
+        for (text, server_key, directory) in [
+            (PLAIN, None, None),
+            (WITH_KEY, Some(Hash([5; 32])), None),
+            (WITH_HEAD, None, Some(head)),
+        ] {
+            assert_eq!(fixed(server_key, directory.clone()).text().as_str(), text);
             let read = Invitation::parse(&format!(" {text}\n")).unwrap();
-            assert_eq!(read.server_key, server_key);
+            assert_eq!((read.server_key, &read.directory), (server_key, &directory));
             assert_eq!(read.text().as_str(), text);
         }
     }
 
     const PLAIN: &str = "holdfast-invitation:pQF4GWh0dHBzOi8vZmlsZXMuZXhhbXBsZS5vcmcCUAEBAQEBAQEBAQEBAQEBAQEDWCACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgRQAwMDAwMDAwMDAwMDAwMDAwVYIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
     const WITH_KEY: &str = "holdfast-invitation:pgF4GWh0dHBzOi8vZmlsZXMuZXhhbXBsZS5vcmcCUAEBAQEBAQEBAQEBAQEBAQEDWCACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgRQAwMDAwMDAwMDAwMDAwMDAwVYIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBlggBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU";
+    const WITH_HEAD: &str = "holdfast-invitation:pgF4GWh0dHBzOi8vZmlsZXMuZXhhbXBsZS5vcmcCUAEBAQEBAQEBAQEBAQEBAQEDWCACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgRQAwMDAwMDAwMDAwMDAwMDAwVYIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB6QBCAJYIF3J2nmnBlmprVWctwHe2aKrnYI6rS9JYM_jcO_0YEMoA1gg6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iwEWEDaMF2gGQrpc49ZleBBSbwBxobnfogqMDGzL-gz1tpaco04l0bq1Q2443lI41JO-Hu38KN-NxWOgCWS0x1QZZYK";
 }

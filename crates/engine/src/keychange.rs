@@ -129,7 +129,11 @@ impl Session {
         self.insert(chain);
         *self.account.write().unwrap_or_else(std::sync::PoisonError::into_inner) = account;
         *self.keyring.write().unwrap_or_else(std::sync::PoisonError::into_inner) = keyring.clone();
-        let left = match self.keep().await {
+        let kept = match self.keep().await {
+            Ok(()) => self.check_directory().await,
+            failed => failed,
+        };
+        let left = match kept {
             Ok(()) => match self.upkeep_telling(progress).await {
                 Ok((_, trouble)) => trouble.into_iter().find(|one| one.seen).map(|one| one.error),
                 Err(error) => Some(error),

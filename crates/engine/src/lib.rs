@@ -19,6 +19,7 @@
 //! - `signup`, `session`, `account`, `quick`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `refused`, `sharing`, `invite`: other people's keys, and who is in
+//! - `directory`: the log of all keys, held against what was seen before and what others see
 //! - `items`, `files`, `browse`, `secrets`, `imports`, `transfer`: content
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `nodes`, `runs`, `enrol`: letting computers do work, ordering it, taking over what they made; and being such a computer
@@ -36,6 +37,7 @@ mod account;
 pub mod api;
 mod browse;
 mod certificate;
+mod directory;
 mod enrol;
 mod error;
 mod files;
@@ -67,8 +69,9 @@ mod trash;
 
 pub use account::Account;
 pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
+pub use directory::{Monitored, Published, day};
 pub use enrol::{NewNode, Note, Operator};
-pub use error::{Error, Result};
+pub use error::{DirectoryFault, Error, Result};
 pub use files::{UploadRequest, UploadedItem, WaitingUpload};
 pub use find::{find_item, find_version};
 pub use health::{Finding, Level, examine};

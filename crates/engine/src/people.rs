@@ -122,7 +122,7 @@ impl Session {
             .insert_chain(chain);
     }
 
-    async fn kept_chain(&self, principal: PrincipalId) -> Result<Option<Vec<VerifiedBundle>>> {
+    pub(crate) async fn kept_chain(&self, principal: PrincipalId) -> Result<Option<Vec<VerifiedBundle>>> {
         let Some(row) = self.rows.get(CHAINS, principal.as_bytes()).await? else {
             return Ok(None);
         };
@@ -144,6 +144,7 @@ impl Session {
                     "The server shows other keys for you than this computer has.".into(),
                 ));
             }
+            self.logged(&verified).await?;
             return Ok(verified);
         }
         if let Some(known) = self.kept_chain(principal).await?
@@ -160,6 +161,7 @@ impl Session {
         {
             return Err(self.broken(&verified));
         }
+        self.logged(&verified).await?;
         Ok(verified)
     }
 

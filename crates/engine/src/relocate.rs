@@ -211,6 +211,7 @@ impl Session {
         let device_key = self.rows.device_key().duplicate();
         let mut changes = account.rows(keyring.current().prk(), &device_key)?;
         changes.push(Change::Delete(TOKENS, b"current".to_vec()));
+        changes.extend(self.forget_directory().await?);
         for left in &plan.staying {
             changes.push(Change::Delete(HEADS, left.space.as_bytes().to_vec()));
             let entries = self.host.store.list(ENTRIES, left.space.as_bytes()).await?;

@@ -44,6 +44,8 @@ pub struct Session {
     /// When the server last answered for a space.
     pub(crate) heard: std::sync::Mutex<HashMap<SpaceId, u64>>,
     pub(crate) listings: Listings,
+    /// Held while the log of keys is asked about, so that an older answer is never kept over a newer one.
+    pub(crate) directory: tokio::sync::Mutex<()>,
 }
 
 /// The keyring of a session, which a key change replaces.
@@ -241,6 +243,7 @@ impl Session {
             turns: std::sync::Mutex::default(),
             heard: std::sync::Mutex::default(),
             listings: Listings::default(),
+            directory: tokio::sync::Mutex::default(),
         }
     }
 

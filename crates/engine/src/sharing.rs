@@ -454,7 +454,12 @@ impl Session {
 fn concerns_one(error: &Error) -> bool {
     matches!(
         error,
-        Error::Refused(_) | Error::Damaged { .. } | Error::History(_) | Error::KeysChanged(_) | Error::NotFound { .. }
+        Error::Refused(_)
+            | Error::Damaged { .. }
+            | Error::History(_)
+            | Error::KeysChanged(_)
+            | Error::Directory { .. }
+            | Error::NotFound { .. }
     )
 }
 

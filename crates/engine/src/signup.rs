@@ -108,6 +108,7 @@ impl Session {
         let chain = account.bundles()?;
         let keyring = Keyring::open(identity, &chain, &account.links)?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
+        session.check_directory().await?;
         session.vault().await?;
         if !new.display_name.is_empty() {
             session.set_profile(new.display_name, None).await?;
@@ -212,6 +213,7 @@ impl Session {
         host.store.write(changes).await?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
         session.keep_tokens(&tokens).await?;
+        session.check_directory().await?;
         session.vault().await?;
         Ok(session)
     }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use holdfast_crypto::Key32;
 use holdfast_protocol::context;
-use holdfast_protocol::entry::{Body, Entry, FORMAT, Op, PackSize, Role, SignedEntry, SpaceKind, seal_body};
+use holdfast_protocol::entry::{
+    Body, Entry, FORMAT, FORMAT_WITH_HEAD, Op, PackSize, Role, SignedEntry, SpaceKind, seal_body,
+};
 use holdfast_protocol::id::{Hash, PackId, SpaceId};
 use holdfast_protocol::replay::Space;
 use holdfast_protocol::run::{AdoptBody, RunBody};
+use holdfast_protocol::transparency::Head;
 use holdfast_protocol::wire::Entries;
 use holdfast_protocol::{Refusal, cbor, item::SpacePin, limits};
 
@@ -238,6 +241,7 @@ impl Session {
         if pin.is_some_and(|pin| pin.seq > space.authority().seq()) {
             return Err(self.history(id, OTHER_DEVICE));
         }
+        self.compare_told(id.as_bytes()).await?;
         Ok(space)
     }
 
@@ -311,6 +315,7 @@ impl Session {
             .iter()
             .map(|entry| Change::Put(ENTRIES, entry_key(id, entry.entry.seq), entry.as_bytes().to_vec()))
             .collect();
+        changes.extend(news.iter().filter_map(|entry| self.told_by(entry)));
         let pin = SpacePin {
             space: id,
             seq: authority.seq(),
@@ -398,7 +403,8 @@ impl Session {
                 }
                 judged_at = Some(now);
             }
-            let signed = self.sign(&space, draft)?;
+            let head = self.seen_directory().await?.map(|seen| seen.head);
+            let signed = self.sign(&space, draft, head)?;
             // Applied to a copy first: what the own rules refuse is never sent.
             let mut trial = Space::clone(&space);
             trial
@@ -424,7 +430,7 @@ impl Session {
     }
 
     /// Signs a draft for its place at the end of the log.
-    fn sign(&self, space: &Space, draft: Draft) -> Result<SignedEntry> {
+    fn sign(&self, space: &Space, draft: Draft, head: Option<Head>) -> Result<SignedEntry> {
         let authority = space.authority();
         let me = authority
             .members()
@@ -455,7 +461,7 @@ impl Session {
             }
         };
         let entry = Entry {
-            format: FORMAT,
+            format: if head.is_some() { FORMAT_WITH_HEAD } else { FORMAT },
             space: authority.space(),
             seq,
             prev,
@@ -466,6 +472,7 @@ impl Session {
             time_ms: self.now_ms(),
             op: draft.op,
             body,
+            head,
         };
         entry
             .sign(identity.sign_key())

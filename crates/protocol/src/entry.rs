@@ -14,9 +14,12 @@ use crate::id::{Hash, ItemId, PackId, PrincipalId, RunId, SpaceId};
 use crate::item::Item;
 use crate::limits;
 use crate::secretvalue::KeyField;
+use crate::transparency::Head;
 
-/// The version of the entry format.
+/// The version of the core, and of entries without a head of the log of keys.
 pub const FORMAT: u32 = 1;
+/// The version of entries with one.
+pub const FORMAT_WITH_HEAD: u32 = 2;
 /// The signature domain of entries.
 pub const SIGNED_AS: &str = "entry";
 
@@ -437,7 +440,7 @@ where
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Entry {
-    /// [`FORMAT`].
+    /// [`FORMAT`] or [`FORMAT_WITH_HEAD`].
     #[n(1)]
     pub format: u32,
     /// The space it belongs to.
@@ -471,6 +474,9 @@ pub struct Entry {
     #[n(11)]
     #[cbor(with = "minicbor::bytes")]
     pub body: Option<Vec<u8>>,
+    /// The log of keys as its author's device saw it last.
+    #[n(12)]
+    pub head: Option<Head>,
 }
 
 #[derive(Encode, Decode)]
@@ -528,7 +534,8 @@ impl SignedEntry {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let signed: Signed = cbor::decode(bytes, limits::ENTRY)?;
         let entry: Entry = cbor::decode(&signed.entry, limits::ENTRY)?;
-        if entry.format != FORMAT {
+        let format = if entry.head.is_some() { FORMAT_WITH_HEAD } else { FORMAT };
+        if entry.format != format {
             return Err(Malformed);
         }
         Ok(Self {
@@ -544,6 +551,12 @@ impl SignedEntry {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether a head in it was signed by the log that it names.
+    #[must_use]
+    pub fn head_holds(&self) -> bool {
+        self.entry.head.as_ref().is_none_or(Head::verifies)
     }
 
     /// Whether the signature is this key's.

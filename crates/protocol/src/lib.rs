@@ -6,6 +6,7 @@
 //! - [`run`]: what a node is given, what it says of it, and the keys of both
 //! - [`export`]: secrets in a file of their own
 //! - [`context`]: what every box is bound to
+//! - [`transparency`]: the log of all bundles, and proofs about it
 //! - [`wire`]: the messages of the server's API
 //!
 //! The binding text is `docs/spec/`; each module names its page.
@@ -26,6 +27,7 @@ pub mod refusal;
 pub mod replay;
 pub mod run;
 pub mod secretvalue;
+pub mod transparency;
 pub mod wire;
 
 pub use refusal::Refusal;

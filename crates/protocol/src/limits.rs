@@ -55,3 +55,11 @@ pub const SAID_KEPT_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 pub const RUN_RESULT: usize = 512 << 10;
 /// The sentence in a result, in bytes.
 pub const RESULT_SENTENCE: usize = 1_024;
+/// Leaf of the log of keys.
+pub const LEAF: usize = 256;
+/// Checkpoint of the log of keys, cosignatures included.
+pub const CHECKPOINT: usize = 16 << 10;
+/// Leaves, and earlier sizes, of which one request may ask proofs.
+pub const PROOFS: usize = 256;
+/// Leaves in one answer.
+pub const LEAVES_PER_PAGE: usize = 1_000;

@@ -33,6 +33,9 @@ pub enum Refusal {
     /// The signature does not verify.
     #[error("the entry's signature does not verify")]
     Signature,
+    /// The head of the log of keys in the entry is not one of the log that it names.
+    #[error("the head of the log of keys in the entry was not signed by that log")]
+    Head,
     /// The author's role does not allow this.
     #[error("the author's role does not allow this")]
     RoleDenied,
@@ -166,6 +169,7 @@ impl Refusal {
         Self::AuthorUnknown,
         Self::AuthorBundle,
         Self::Signature,
+        Self::Head,
         Self::RoleDenied,
         Self::Epoch,
         Self::EpochMaterial,
@@ -221,6 +225,7 @@ impl Refusal {
             Self::AuthorUnknown => "log-author-unknown",
             Self::AuthorBundle => "log-author-bundle",
             Self::Signature => "log-signature",
+            Self::Head => "log-head",
             Self::RoleDenied => "log-role-denied",
             Self::Epoch => "log-epoch",
             Self::EpochMaterial => "log-epoch-material",

@@ -206,6 +206,36 @@ messages! {
         /// All signed bundles, oldest first.
         chain: Vec<B64>,
     }
+    /// `POST /v1/directory/proof`: what is to be proven against the newest head of the log of keys.
+    struct AskProof {
+        /// Hashes of leaves, at most 256.
+        leaves: Vec<Hash>,
+        /// Numbers of leaves that earlier heads had, at most 256.
+        sizes: Vec<u64>,
+    }
+    /// That a leaf is in the log.
+    struct Inclusion {
+        /// Its number.
+        number: u64,
+        /// The proof of RFC 6962.
+        path: Vec<Hash>,
+    }
+    /// The newest head of the log of keys, and proofs against it.
+    struct Proof {
+        /// The log's Ed25519 key.
+        key: Hash,
+        /// C2SP checkpoint.
+        checkpoint: String,
+        /// In the order asked; null for a leaf that is not in the log.
+        inclusion: Vec<Option<Inclusion>>,
+        /// In the order asked: proofs of RFC 6962; null for a size that the log does not have.
+        consistency: Vec<Option<Vec<Hash>>>,
+    }
+    /// `GET /v1/directory/leaves`
+    struct Leaves {
+        /// At most 1,000; none when there are no more.
+        leaves: Vec<B64>,
+    }
     /// Where a space stands.
     struct SpaceHead {
         /// The space.

@@ -27,6 +27,7 @@ pub async fn database(database: &dyn Database) {
     assert_eq!(database.secret().await.expect("a secret"), secret, "the secret stays");
     accounts::unique_in_every_way(database).await;
     accounts::chains_are_compared_and_set(database).await;
+    accounts::every_bundle_is_a_leaf(database).await;
     accounts::recovery_boxes(database).await;
     accounts::tokens(database).await;
     accounts::invitations(database).await;

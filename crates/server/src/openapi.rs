@@ -32,7 +32,7 @@ impl Modify for Bearer {
         accounts::recover,
         sessions::start_sign_in, sessions::sign_in, sessions::renew, sessions::sign_out, sessions::devices,
         sessions::end_device,
-        directory::look_up, directory::look_up_principal,
+        directory::look_up, directory::look_up_principal, directory::checkpoint, directory::prove, directory::leaves,
         spaces::list, spaces::create, spaces::entries, spaces::append, spaces::usage,
         moving::account, moving::entries, moving::finish,
         packs::begin, packs::put_part, packs::query, packs::read, packs::abort,

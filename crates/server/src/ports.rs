@@ -10,6 +10,7 @@ use bytes::Bytes;
 use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::entry::{PackSize, Role};
 use holdfast_protocol::id::{DeviceId, Hash, InvitationId, Locator, PackId, PrincipalId, SpaceId};
+use holdfast_protocol::transparency::Leaf;
 use holdfast_protocol::wire::{DeviceRow, InvitationRow, LinkBox, RecoveryBox, SpaceHead, Usage};
 
 pub use nodes::{EndedNode, NewNode, NodeStanding, Nodes};
@@ -302,6 +303,9 @@ pub trait Database: Nodes + Runs + Send + Sync {
     async fn account(&self, principal: PrincipalId) -> Result<Option<Account>>;
     /// All signed bundles, oldest first; empty when unknown.
     async fn chain(&self, principal: PrincipalId) -> Result<Vec<Vec<u8>>>;
+    /// At most `limit` leaves of the log of keys, beginning with number `from`. Each bundle that is stored becomes the next
+    /// leaf in the same transaction; none ever goes or moves.
+    async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>>;
     /// All link boxes, oldest first.
     async fn links(&self, principal: PrincipalId) -> Result<Vec<LinkBox>>;
     /// Stores all of a key change.

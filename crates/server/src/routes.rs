@@ -61,6 +61,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         )
         .route("/recovery", post(accounts::recover))
         .route("/directory", post(directory::look_up))
+        .route("/directory/checkpoint", get(directory::checkpoint))
+        .route("/directory/proof", post(directory::prove))
+        .route("/directory/leaves", get(directory::leaves))
         .route("/directory/{principal}", get(directory::look_up_principal))
         .route(
             "/spaces",

@@ -67,6 +67,7 @@ pub struct Rules {
     states: States,
     events: Events,
     told: Told,
+    log: directory::Log,
 }
 
 /// Who asks, from where.
@@ -93,6 +94,7 @@ impl Rules {
         let key = Key32::fill_with(|own| own.copy_from_slice(&secret));
         zeroize::Zeroize::zeroize(&mut secret);
         Ok(Self {
+            log: directory::Log::new(&key),
             database,
             blobs,
             clock,

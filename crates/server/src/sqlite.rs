@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use holdfast_protocol::id::{DeviceId, Hash, InvitationId, Locator, PackId, PrincipalId, SpaceId};
+use holdfast_protocol::transparency::Leaf;
 use holdfast_protocol::wire::{DeviceRow, InvitationRow, LinkBox, RecoveryBox, SpaceHead, Usage};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, Row, Sqlite as Sql, Transaction};
@@ -35,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_begin.sql"),
     include_str!("../migrations/0002_staged.sql"),
     include_str!("../migrations/0003_nodes.sql"),
+    include_str!("../migrations/0004_directory.sql"),
 ];
 const READERS: u32 = 4;
 
@@ -178,6 +180,9 @@ impl Database for Sqlite {
     async fn chain(&self, principal: PrincipalId) -> Result<Vec<Vec<u8>>> {
         self.select_chain(principal).await
     }
+    async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>> {
+        self.select_leaves(from, limit).await
+    }
     async fn links(&self, principal: PrincipalId) -> Result<Vec<LinkBox>> {
         self.select_links(principal).await
     }
@@ -308,5 +313,49 @@ impl Database for Sqlite {
     async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder from before the log of keys: its bundles become leaves in the order in which they were stored.
+    #[tokio::test]
+    async fn bundles_of_older_data_become_leaves_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("holdfast.db");
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut old = options.connect().await.expect("a database");
+        for migration in &MIGRATIONS[..3] {
+            sqlx::raw_sql(*migration)
+                .execute(&mut old)
+                .await
+                .expect("an older migration");
+        }
+        let stored = [(9_u8, 0_u8), (2, 0), (9, 1), (5, 0)];
+        for (n, counter) in stored {
+            let account = "INSERT OR IGNORE INTO accounts (principal, handle, vault, created_ms) VALUES (?, ?, ?, 1)";
+            let account = sqlx::query(account)
+                .bind(vec![n; 16])
+                .bind(format!("p{n}"))
+                .bind(vec![n; 32]);
+            account.execute(&mut old).await.expect("an account");
+            let bundle = "INSERT INTO bundles (principal, counter, hash, kdf, signed) VALUES (?, ?, ?, x'00', x'00')";
+            let bundle = sqlx::query(bundle).bind(vec![n; 16]).bind(i64::from(counter));
+            bundle
+                .bind(vec![n + counter; 32])
+                .execute(&mut old)
+                .await
+                .expect("a bundle");
+        }
+        old.close().await.expect("closed");
+        let now = Sqlite::open(&file).await.expect("it is brought up to date");
+        let leaves = now.leaves(0, 100).await.expect("leaves");
+        let expected = stored.map(|(n, counter)| {
+            let (principal, hash) = (PrincipalId([n; 16]), Hash([n + counter; 32]));
+            Leaf::new(principal, &format!("p{n}"), counter.into(), hash)
+        });
+        assert_eq!(leaves, expected);
     }
 }

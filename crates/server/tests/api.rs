@@ -25,6 +25,8 @@ mod hardship;
 mod invitations;
 #[path = "api/lifecycle.rs"]
 mod lifecycle;
+#[path = "api/log.rs"]
+mod log;
 #[path = "api/metrics.rs"]
 mod metrics;
 #[path = "api/moving.rs"]

@@ -184,6 +184,7 @@ fn a_box_opens_when_its_key_is_about() {
         time_ms: 1_795_000_000_000,
         op: Op::Leave {},
         body: None,
+        head: None,
     };
     let hidden = [9; 32];
     let across: [u8; 32] = cbor::encode(&entry)[20..52].try_into().unwrap();

@@ -200,7 +200,11 @@ handle: string,
 /**
  * What was told.
  */
-words: string, } | { "verb": "people-list" } | { "verb": "key-change", 
+words: string, } | { "verb": "monitor", 
+/**
+ * Go on with the log of keys that the server shows now, whatever was seen of it before.
+ */
+accept: boolean, } | { "verb": "people-list" } | { "verb": "key-change", 
 /**
  * The new Master Key.
  */
@@ -927,7 +931,7 @@ source?: string, } | { "verb": "workflow-stop",
  */
 workflow: string, };
 
-export type Ending = "done" | "partial" | "conflict";
+export type Ending = "done" | "partial" | "conflict" | "alarm";
 
 export type StatusView = { 
 /**
@@ -976,6 +980,46 @@ project_name: string,
  * As what.
  */
 role: Role, };
+
+export type MonitorView = { 
+/**
+ * How many bundles are in the log, of everybody.
+ */
+size: number, 
+/**
+ * Those in the user's name, in the order in which they were published.
+ */
+published: Array<PublishedView>, };
+
+export type PublishedView = { 
+/**
+ * Its number in the log.
+ */
+number: number, 
+/**
+ * Id of the principal; another one than the user's where somebody has the user's handle.
+ */
+id: string, 
+/**
+ * Key changes before it.
+ */
+counter: number, 
+/**
+ * SHA-256 of the signed bundle.
+ */
+bundle: string, 
+/**
+ * When it says that it was made, milliseconds since 1970-01-01 UTC; null where the server does not show it.
+ */
+created_ms: number | null, 
+/**
+ * Its six words; null where the server does not show it.
+ */
+words: string | null, 
+/**
+ * Whether it is one of the account's as this device knows them.
+ */
+known: boolean, };
 
 export type WhoamiView = { 
 /**
@@ -3763,6 +3807,7 @@ export type Answers = {
   "whoami": WhoamiView,
   "words": WordsView,
   "verify": WordsView,
+  "monitor": MonitorView,
   "people-list": Array<PersonView>,
   "key-change": KeyChangeView,
   "kit-new": KitView,

@@ -6,6 +6,9 @@ interface Said {
   next: string;
 }
 
+const DIRECTORY =
+  "Nobody new can be added until you decide. Compare the six words of those you share with, and ask whoever runs the server whether a backup was put back. If that explains it, `holdfast monitor --accept` in a terminal goes on; nothing is lost.";
+
 const OTHERWISE: Record<string, Partial<Said>> = {
   "wrong-master-key": { next: "Check Caps Lock and the keyboard layout. Nothing was sent anywhere." },
   "weak-phrase": { next: "Add more words that don't belong together, or let Holdfast draw eight." },
@@ -31,6 +34,8 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   "keys-changed": {
     next: "If they are somebody else's keys, call and compare the six security words. If they are yours, sign in again with the new Master Key.",
   },
+  "directory-rollback": { next: DIRECTORY },
+  "directory-fork": { next: DIRECTORY },
   cancelled: { next: "It goes on where it was." },
 };
 

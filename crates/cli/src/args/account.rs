@@ -200,6 +200,23 @@ pub(crate) struct Verify {
     pub(crate) words: String,
 }
 
+const MONITOR: &str = "\
+Examples:
+  holdfast monitor                   # every key that was ever published in your name
+  holdfast monitor --json | jq '.published[] | select(.known | not)'
+  holdfast monitor --accept          # after a backup of the server was put back, and only then
+
+The server keeps a log of all keys that it gives out, and nothing goes out of it unnoticed. If
+there is a key in your name that this computer does not know, the exit code is 21.";
+
+#[derive(Args)]
+#[command(after_help = MONITOR)]
+pub(crate) struct Monitor {
+    /// Go on with the log that the server shows now, whatever this computer saw before
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum KeyVerb {
     /// Give the account a new Master Key, another key size, or both

@@ -2,7 +2,7 @@
 
 use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
-    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+    MonitorView, ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
 };
 use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
@@ -151,6 +151,36 @@ pub(crate) fn words(view: WordsView) -> String {
 
 pub(crate) fn verified(view: WordsView) -> String {
     format!("They match. {} is checked from now on.\n", clean(&view.handle))
+}
+
+pub(crate) fn monitor(view: MonitorView) -> String {
+    let mut table = Table::new(&["NUMBER", "MADE", "SECURITY WORDS", "WHOSE"]);
+    for found in &view.published {
+        table.row([
+            found.number.to_string(),
+            found.created_ms.map_or_else(|| "not shown".into(), minute),
+            found.words.clone().unwrap_or_else(|| "not shown".into()),
+            if found.known {
+                "yours"
+            } else {
+                "not known to this computer"
+            }
+            .into(),
+        ]);
+    }
+    let unknown = view.published.iter().any(|found| !found.known);
+    format!(
+        "{}{} in the server's log of keys, {} in your name.\n{}",
+        table.text(""),
+        count(view.size, "key"),
+        view.published.len(),
+        if unknown {
+            "If you did not make it on another computer, somebody pretends to be you. Tell those you work with, by voice, and \
+             whoever runs the server.\n"
+        } else {
+            ""
+        }
+    )
 }
 
 pub(super) fn checked(state: PinState, since_ms: u64) -> String {

@@ -4,7 +4,7 @@ use holdfast_commands::Command;
 
 use super::become_member::{kit_code, new_file};
 use super::job::Job;
-use crate::args::{DeviceVerb, KeyChange, KitVerb, Verify, Words};
+use crate::args::{DeviceVerb, KeyChange, KitVerb, Monitor, Verify, Words};
 use crate::failure::Result;
 use crate::output::{self, say, tell};
 use crate::phrase;
@@ -34,6 +34,11 @@ pub(super) fn verify(args: Verify) -> Job {
         },
         tell(output::verified),
     )
+}
+
+pub(super) fn monitor(args: &Monitor) -> Job {
+    let accept = args.accept;
+    Job::new(Command::Monitor { accept }, tell(output::monitor))
 }
 
 pub(super) fn key_change(args: KeyChange) -> Result<Job> {

@@ -12,8 +12,8 @@ use crate::command::Command;
 use crate::kit_pdf::{KitFile, draft_kit};
 use crate::types::bits_of;
 use crate::view::{
-    CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, Outcome, PersonView, SkippedView, StatusView,
-    WhoamiView, WordsView,
+    CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, MonitorView, Outcome, PersonView, PublishedView,
+    SkippedView, StatusView, WhoamiView, WordsView,
 };
 
 pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
@@ -25,6 +25,7 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
             let person = app.session().await?.verify_person(&handle, &words).await?;
             done(&words_view(&person))
         }
+        Command::Monitor { accept } => monitor(&*app.session().await?, accept).await,
         Command::PeopleList => people(app, &*app.session().await?).await,
         Command::KeyChange {
             phrase,
@@ -173,6 +174,38 @@ async fn people(app: &App, session: &Session) -> Result<Outcome> {
         },
         &views,
     )
+}
+
+async fn monitor(session: &Session, accept: bool) -> Result<Outcome> {
+    if accept {
+        session.accept_directory().await?;
+    }
+    let monitored = session.monitor().await?;
+    let published: Vec<_> = monitored
+        .published
+        .into_iter()
+        .map(|found| PublishedView {
+            number: found.number,
+            id: found.principal.to_string(),
+            counter: found.counter,
+            bundle: found.hash.to_string(),
+            created_ms: found.bundle.as_ref().map(|bundle| bundle.bundle.created_ms),
+            words: found
+                .bundle
+                .map(|bundle| security_words(&bundle.fingerprint.0).join(" ")),
+            known: found.known,
+        })
+        .collect();
+    let ending = if published.iter().all(|found| found.known) {
+        Ending::Done
+    } else {
+        Ending::Alarm
+    };
+    let view = MonitorView {
+        size: monitored.size,
+        published,
+    };
+    ended(ending, &view)
 }
 
 pub(super) fn words_view(person: &Person) -> WordsView {

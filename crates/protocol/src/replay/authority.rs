@@ -131,6 +131,9 @@ impl Authority {
         if !signed.verifies(&author.verify) {
             return Err(Refusal::Signature);
         }
+        if !signed.head_holds() {
+            return Err(Refusal::Head);
+        }
         if entry.body.is_none() {
             return Err(Refusal::BodyPresence);
         }
@@ -220,6 +223,9 @@ impl Authority {
         }
         if !signed.verifies(&bundle.verify) {
             return Err(Refusal::Signature);
+        }
+        if !signed.head_holds() {
+            return Err(Refusal::Head);
         }
         self.may(&author, &entry.op)?;
         if entry.body.is_some() != entry.op.has_body() {

@@ -17,3 +17,4 @@ mod rights;
 mod runs;
 mod sizes;
 mod support;
+mod transparency;

@@ -40,6 +40,7 @@ refusals! {
     AuthorUnknown refuses_log_author_unknown chain::author_unknown;
     AuthorBundle refuses_log_author_bundle chain::author_bundle;
     Signature refuses_log_signature chain::signature;
+    Head refuses_log_head chain::head;
     RoleDenied refuses_log_role_denied members::role_denied;
     Epoch refuses_log_epoch keys::epoch;
     EpochMaterial refuses_log_epoch_material keys::epoch_material;

@@ -59,6 +59,7 @@ fn a_new_epoch_for_as_many_members_as_there_can_be_fits_an_entry() {
     let entry = Entry {
         op,
         body: Some(vec![6; 256]),
+        head: None,
         ..draft.entry
     };
     assert!(entry.sign(&ana().first().sign).is_ok());

@@ -2,6 +2,7 @@
 
 use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::id::{InvitationId, Locator};
+use holdfast_protocol::transparency::Leaf;
 use holdfast_protocol::wire::{B64, LinkBox};
 
 use super::{account, bundle, device, hash, principal, recovery, space};
@@ -53,6 +54,19 @@ pub(super) async fn unique_in_every_way(database: &dyn Database) {
         "handles are compared as written"
     );
     assert!(database.chain(principal(99)).await.expect("an answer").is_empty());
+}
+
+pub(super) async fn every_bundle_is_a_leaf(database: &dyn Database) {
+    let leaves = database.leaves(0, 100).await.expect("leaves");
+    let published = [("one", 1, 0), ("two", 2, 0), ("one", 1, 1)];
+    let published =
+        published.map(|(handle, n, counter)| Leaf::new(principal(n), handle, counter.into(), hash(n, counter)));
+    assert_eq!(
+        leaves, published,
+        "in the order in which they were stored, and nothing that was not"
+    );
+    assert_eq!(database.leaves(1, 1).await.expect("leaves"), published[1..2]);
+    assert!(database.leaves(3, 100).await.expect("leaves").is_empty());
 }
 
 pub(super) async fn chains_are_compared_and_set(database: &dyn Database) {

@@ -24,6 +24,8 @@ pub(super) enum Limit {
     Recovery,
     /// Look-ups by one account.
     Directory,
+    /// Proofs about the log of keys, and pages of it, for one account.
+    Proof,
     /// Claims of invitations by one account.
     Claim,
     /// Tokens for nodes that one account draws.
@@ -44,6 +46,7 @@ impl Limit {
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 20,
             Self::Directory => 300,
             Self::Node => 1_000,
+            Self::Proof => 600,
         }
     }
 
@@ -55,6 +58,7 @@ impl Limit {
             Self::Recovery | Self::Claim | Self::NodeToken | Self::Enrol => 10_000,
             Self::Directory => 200,
             Self::Node => 10,
+            Self::Proof => 100,
         }
     }
 }

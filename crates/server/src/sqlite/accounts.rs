@@ -1,6 +1,7 @@
 //! Accounts, chains of bundles, link boxes and recovery boxes.
 
 use holdfast_protocol::id::{Hash, Locator, PrincipalId, SpaceId};
+use holdfast_protocol::transparency::Leaf;
 use holdfast_protocol::wire::{B64, LinkBox, RecoveryBox};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite as Sql, Transaction};
@@ -64,6 +65,25 @@ impl Sqlite {
             .fetch_all(&self.read)
             .await
             .map_err(broken)
+    }
+
+    pub(super) async fn select_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>> {
+        let rows = sqlx::query(
+            "SELECT b.principal, a.handle, b.counter, b.hash FROM leaves l JOIN bundles b ON b.hash = l.bundle
+             JOIN accounts a USING (principal) WHERE l.number >= ? ORDER BY l.number LIMIT ?",
+        )
+        .bind(int(from))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.read)
+        .await
+        .map_err(broken)?;
+        rows.iter()
+            .map(|row| {
+                let counter = u32::try_from(uint(row, 2)?).map_err(|_| unexpected())?;
+                let handle: String = row.try_get(1).map_err(broken)?;
+                Ok(Leaf::new(PrincipalId(id(row, 0)?), &handle, counter, Hash(id(row, 3)?)))
+            })
+            .collect()
     }
 
     pub(super) async fn select_links(&self, principal: PrincipalId) -> Result<Vec<LinkBox>> {
@@ -160,6 +180,11 @@ pub(super) async fn insert_bundle(
         .bind(bundle.hash.as_bytes())
         .bind(&bundle.kdf)
         .bind(&bundle.signed)
+        .execute(&mut **tx)
+        .await
+        .map_err(broken)?;
+    sqlx::query("INSERT INTO leaves (number, bundle) SELECT coalesce(max(number) + 1, 0), ? FROM leaves")
+        .bind(bundle.hash.as_bytes())
         .execute(&mut **tx)
         .await
         .map_err(broken)?;

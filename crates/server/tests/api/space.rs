@@ -60,6 +60,7 @@ impl Space {
             time_ms: 1,
             op: Op::Genesis { core, epoch },
             body: Some(body),
+            head: None,
         };
         let genesis = entry.sign(owner.sign_key()).unwrap();
         Self {
@@ -104,6 +105,7 @@ impl Space {
             time_ms: 1,
             op,
             body: body.map(|body| body.seal(self.key.key(), self.id, epoch, seq, self.head, &mut rng())),
+            head: None,
         }
     }
 

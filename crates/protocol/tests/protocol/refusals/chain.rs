@@ -155,3 +155,20 @@ pub(super) fn signature(expected: Refusal) {
         draft.signer = ben().first()
     });
 }
+
+pub(super) fn head(expected: Refusal) {
+    use holdfast_protocol::entry::FORMAT_WITH_HEAD;
+    use holdfast_protocol::transparency::Head;
+    let key = holdfast_crypto::SignKey::from_seed(holdfast_crypto::Secret::fill_with(|seed| seed.fill(7)));
+    let seen = Head::sign(3, Hash([3; 32]), &key);
+    let (log, mut honest) = next();
+    honest.entry.format = FORMAT_WITH_HEAD;
+    honest.entry.head = Some(seen.clone());
+    let mut other = seen.clone();
+    other.size = 4;
+    check(&log, &honest, expected, |draft| draft.entry.head = Some(other.clone()));
+    let mut first = genesis(SpaceKind::Project, true, ana().first());
+    first.entry.format = FORMAT_WITH_HEAD;
+    first.entry.head = Some(seen);
+    check_genesis(&first, expected, |draft| draft.entry.head = Some(other));
+}

@@ -148,6 +148,7 @@ pub(crate) fn genesis(kind: SpaceKind, encrypted: bool, by: &'static Keys) -> Dr
         time_ms: 1_700_000_000_000,
         op: Op::Genesis { core, epoch },
         body: None,
+        head: None,
     };
     Draft {
         entry,
@@ -233,6 +234,7 @@ impl Log {
             time_ms: 1_700_000_000_000 + seq,
             op,
             body: None,
+            head: None,
         };
         Draft {
             entry,
