@@ -4,6 +4,9 @@
 //! memory-hard function per try. To check somebody you compare what your screen shows *for* them with what their screen
 //! shows as *theirs*; there is never one short value over both (a birthday search would break it).
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use zeroize::Zeroizing;
 
 use crate::kdf::scrypt_into;
@@ -14,6 +17,8 @@ static LIST: [&str; COUNT] = split(include_bytes!("../data/eff_large_wordlist.tx
 
 const LOG2_N: u8 = 14;
 const BITS: u32 = 77;
+/// Words of this many fingerprints are remembered.
+const REMEMBERED: usize = 4096;
 
 /// The EFF long list (CC BY 3.0 US, see `data/README.md`): 7,776 words in byte order.
 #[must_use]
@@ -22,9 +27,28 @@ pub fn word_list() -> &'static [&'static str; COUNT] {
 }
 
 /// The six security words of a fingerprint: the top 77 bits of `scrypt(fingerprint, label "words", N=2^14, r=8, p=1)`,
-/// written in base 7776, most significant digit first. Takes about 50 ms and 16 MiB.
+/// written in base 7776, most significant digit first. Takes about 50 ms and 16 MiB the first time; what is asked for again is
+/// remembered, because lists of people show the same words again and again. Neither side of it is a secret.
+///
+/// # Panics
+/// Never: a digit is below 7776.
 #[must_use]
 pub fn security_words(fingerprint: &[u8; 32]) -> [&'static str; 6] {
+    static KNOWN: Mutex<BTreeMap<[u8; 32], [&str; 6]>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(words) = known().get(fingerprint) {
+        return *words;
+    }
+    let words = stretched(fingerprint);
+    let mut known = known();
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(*fingerprint, words);
+    words
+}
+
+fn stretched(fingerprint: &[u8; 32]) -> [&'static str; 6] {
     let mut hash = [0u8; 16];
     scrypt_into(fingerprint, &label("words"), LOG2_N, 8, 1, &mut hash[6..]);
     let mut number = u128::from_be_bytes(hash) >> (80 - BITS);
