@@ -1,5 +1,5 @@
 // What Rust tells by itself, turned into state that any view can follow.
-import { rust, watch } from "../backend";
+import { kept, rust, watch } from "../backend";
 import type { Event, JobView, Picked, Step } from "../generated/types";
 import { w } from "../i18n";
 import { toast } from "../shared/toasts.svelte";
@@ -65,6 +65,11 @@ function hear(event: Event): void {
 
 /** Something changed here or elsewhere: views look again. */
 export function changed(space = ""): void {
+  kept.forget();
+  lookAgain(space);
+}
+
+function lookAgain(space: string): void {
   live.space = space;
   live.changes += 1;
 }
@@ -84,6 +89,7 @@ function moved(): void {
 /** Begins to listen; called once by the house. */
 export async function listen(): Promise<void> {
   for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, moved, { passive: true });
+  kept.onother = () => lookAgain("");
   await watch(hear);
   // What was heard meanwhile is newer.
   for (const job of await rust.jobs()) {

@@ -35,6 +35,7 @@ import type {
   SignInForm,
   Step,
 } from "../generated/types";
+import { Kept } from "./kept";
 
 /** What went wrong, as Rust says it: a stable code, a sentence, a next step. */
 export class Trouble extends Error {
@@ -66,6 +67,17 @@ async function call<T>(command: string, args?: Record<string, unknown>): Promise
   }
 }
 
+/** Calls that may change what lists say. */
+async function change<T>(command: string, args?: Record<string, unknown>): Promise<T> {
+  try {
+    return await call<T>(command, args);
+  } finally {
+    kept.forget();
+  }
+}
+
+export const kept = new Kept();
+
 export type Verb = Command["verb"];
 // Every verb has its answer; a verb without one does not compile.
 type Unanswered = Exclude<Verb, keyof Answers>;
@@ -75,14 +87,50 @@ void everyVerbIsAnswered;
 /** What a command is answered. */
 export type AnswerTo<C extends Command> = Answers[C["verb"]];
 
-/** Runs a verb and gives its view. */
+/** Whole views that are looked at again and again. */
+const KEPT: ReadonlySet<Verb> = new Set([
+  "device-list",
+  "invitation-list",
+  "item-list",
+  "node-list",
+  "people-list",
+  "project-activity",
+  "project-list",
+  "project-members",
+  "project-show",
+  "secret-list",
+  "whoami",
+]);
+/** Other verbs that change nothing in any of them. */
+const READS: ReadonlySet<Verb> = new Set([
+  "item-changes",
+  "item-show",
+  "item-versions",
+  "node-words",
+  "preview",
+  "run-check",
+  "run-list",
+  "run-log",
+  "run-metrics",
+  "run-show",
+  "secret-generate",
+  "secret-history",
+  "secret-notes",
+  "status",
+  "task-manifest",
+  "words",
+]);
+
+/** Runs a verb and gives its view: of lists the last one at once, and what is new behind it ([`kept.onother`]). */
 export async function ask<const C extends Command>(command: C): Promise<AnswerTo<C>> {
-  return (await askWhole(command)).value;
+  const now = async () => (await askWhole(command)).value;
+  return KEPT.has(command.verb) ? kept.answer(command, now) : now();
 }
 
 /** Runs a verb; also says how it ended. */
 export async function askWhole<const C extends Command>(command: C): Promise<{ ending: Ending; value: AnswerTo<C> }> {
-  const answered = await call<Answered>("run", { command });
+  const reads = KEPT.has(command.verb) || READS.has(command.verb);
+  const answered = await (reads ? call : change)<Answered>("run", { command });
   return { ending: answered.ending, value: answered.value as AnswerTo<C> };
 }
 
@@ -111,7 +159,7 @@ export const rust = {
   kitQuestion: () => call<[number, number]>("kit_question"),
   kitAnswer: (words: [string, string]) => call<boolean>("kit_answer", { words }),
   kitKept: () => call<void>("kit_kept"),
-  enter: (firstProject: string | null) => call<void>("enter", { firstProject }),
+  enter: (firstProject: string | null) => change<void>("enter", { firstProject }),
   unlock: (phrase: string) => call<void>("unlock", { phrase }),
   unlockQuickly: () => call<void>("unlock_quickly"),
   setQuickUnlock: (on: boolean) => call<void>("set_quick_unlock", { on }),
@@ -122,15 +170,15 @@ export const rust = {
   copyField: (project: string | null, name: string, field: string) =>
     call<number>("copy_field", { project, name, field }),
   describeSecret: (project: string | null, secret: string, name: string, note: string, expiresMs: number | null) =>
-    call<void>("describe_secret", { project, secret, name, note, expiresMs }),
-  takeSecret: (project: string, secret: string) => call<string>("take_secret", { project, secret }),
+    change<void>("describe_secret", { project, secret, name, note, expiresMs }),
+  takeSecret: (project: string, secret: string) => change<string>("take_secret", { project, secret }),
   readVariables: (text: string) => call<FieldInput[] | null>("read_variables", { text }),
   previewImport: (form: ImportForm, passphrase: string | null) =>
     call<ImportPlanView>("preview_import", { form, passphrase }),
   importSecrets: (form: ImportForm, seen: string, hear: (step: Step) => void) => {
     const steps = new Channel<Step>();
     steps.onmessage = hear;
-    return call<ImportView>("import_secrets", { form, seen, steps });
+    return change<ImportView>("import_secrets", { form, seen, steps });
   },
   forgetImport: () => call<void>("forget_import"),
   deleteImportFile: (pick: number) => call<void>("delete_import_file", { pick }),
@@ -138,12 +186,12 @@ export const rust = {
   makePassword: (kind: PasswordKind, length: number): Promise<GeneratedView> =>
     ask({ verb: "secret-generate", recipe: { kind, length, classes: [], look_alikes: false } }),
   newKit: () => call<string | null>("new_kit"),
-  changeKey: (form: KeyChangeForm) => call<boolean>("change_key", { form }),
+  changeKey: (form: KeyChangeForm) => change<boolean>("change_key", { form }),
   exportActivity: (project: string) => call<string | null>("export_activity", { project }),
   refusedWords: () => call<Record<string, string>>("refused_words"),
-  refuseWords: (handle: string, words: string | null) => call<void>("refuse_words", { handle, words }),
+  refuseWords: (handle: string, words: string | null) => change<void>("refuse_words", { handle, words }),
   relocate: (to: string, leaveBehind: boolean, fingerprint: string | null) =>
-    call<RelocatedView>("relocate", { to, leaveBehind, fingerprint }),
+    change<RelocatedView>("relocate", { to, leaveBehind, fingerprint }),
   backUp: (pick: number | null) => call<BackupView>("back_up", { pick }),
   stopChore: () => call<void>("stop_chore"),
   checkUp: () => call<Checkup>("check_up"),
@@ -154,5 +202,5 @@ export const rust = {
   jobs: () => call<JobView[]>("jobs"),
   pauseJob: (id: number) => call<void>("pause_job", { id }),
   resumeJob: (id: number, pick: number | null = null) => call<JobView>("resume_job", { id, pick }),
-  giveUpJob: (id: number) => call<JobView | null>("give_up_job", { id }),
+  giveUpJob: (id: number) => change<JobView | null>("give_up_job", { id }),
 };
