@@ -9,6 +9,8 @@ mod accounts;
 mod client;
 #[path = "hostile/every_leaf.rs"]
 mod every_leaf;
+#[path = "hostile/keylog.rs"]
+mod keylog;
 #[path = "hostile/objects.rs"]
 mod objects;
 #[path = "hostile/over_http.rs"]

@@ -4,27 +4,15 @@ use holdfast_engine::{Invitation, Session};
 use holdfast_protocol::bundle::{PrincipalKind, SignedBundle};
 use holdfast_protocol::context;
 use holdfast_protocol::entry::{NodeScope, Op, Role, SignedEntry, Wrap};
-use holdfast_protocol::id::{Hash, PrincipalId};
+use holdfast_protocol::id::Hash;
 use holdfast_protocol::item::PinState;
 use holdfast_testkit::phrase;
-use holdfast_tests::layer::{Seen, answer, json, route};
+use holdfast_tests::layer::json;
 
+use crate::keylog::{KeyLog, shows};
 use crate::scene::{Desk, Scene, b64, code, forge, from_b64, on, secret};
 
-const BY_HANDLE: &str = "POST /v1/directory";
-const BY_ID: &str = "GET /v1/directory/{}";
 const ENTRIES: &str = "GET /v1/spaces/{}/entries";
-
-/// Whoever is looked up has these keys.
-fn shows(principal: PrincipalId, chain: Vec<Vec<u8>>) -> impl Fn(Seen<'_>) -> holdfast_engine::ports::Response {
-    move |seen: Seen<'_>| {
-        if ![BY_HANDLE, BY_ID].contains(&route(seen.request).as_str()) {
-            return seen.honest;
-        }
-        let chain: Vec<_> = chain.iter().map(|bundle| b64(bundle)).collect();
-        answer(&serde_json::json!({ "principal": principal, "chain": chain }))
-    }
-}
 
 /// The words of keys that were made up.
 fn words_of(bundle: &[u8]) -> String {
@@ -59,6 +47,9 @@ async fn k01_keys_in_somebodys_place_are_never_trusted() {
     // First contact: nobody can know yet, so it must not be called checked, and the words tell.
     let stranger = scene.desk("dora@example.org").await;
     stranger.layer.attack(shows(ben.principal(), vec![forged.clone()]));
+    assert_eq!(code(stranger.session.person(&ben.handle).await), "directory-unlogged");
+    let log = KeyLog::with(&scene, &stranger, std::slice::from_ref(&forged)).await;
+    stranger.layer.attack(log.shows(ben.principal(), vec![forged.clone()]));
     let seen = stranger
         .session
         .person(&ben.handle)
@@ -70,12 +61,16 @@ async fn k01_keys_in_somebodys_place_are_never_trusted() {
         "keys-changed"
     );
     // Told apart in time, they are not what the real ones are held against.
-    stranger.layer.honest();
+    stranger.layer.attack(log.alone());
     stranger
         .session
         .verify_person(&ben.handle, &words)
         .await
         .expect("the real one");
+    // What was in the log once can't be taken out of it again.
+    stranger.layer.honest();
+    assert_eq!(code(stranger.session.person(&carl.handle).await), "directory-rollback");
+    stranger.session.accept_directory().await.expect("a new beginning");
     // Somebody else's real keys under his name.
     stranger.layer.attack(shows(carl.principal(), own_chain(&carl)));
     assert_eq!(code(stranger.session.person(&ben.handle).await), "keys-changed");
@@ -376,7 +371,9 @@ async fn k11_a_node_of_the_server_is_not_paired() {
     let until_ms = ana.session.now_ms() + 60_000;
 
     let forged = forge(PrincipalKind::Node, node.principal(), "gpu-box", None);
-    ana.layer.attack(shows(node.principal(), vec![forged.clone()]));
+    let operator = forge(PrincipalKind::User, ana.principal(), &ana.handle, None);
+    let log = KeyLog::with(&scene, &ana, &[forged.clone(), operator.clone()]).await;
+    ana.layer.attack(log.shows(node.principal(), vec![forged.clone()]));
     assert_eq!(
         code(ana.session.verify_node("gpu-box", &words(&node)).await),
         "keys-changed"
@@ -387,19 +384,18 @@ async fn k11_a_node_of_the_server_is_not_paired() {
         .await;
     assert_eq!(code(let_in), "not-allowed");
     // A person's keys are no node's.
-    ana.layer.attack(shows(ana.principal(), own_chain(&ana)));
+    ana.layer.attack(log.shows(ana.principal(), own_chain(&ana)));
     assert_eq!(code(ana.session.node("gpu-box").await), "keys-changed");
 
-    let operator = forge(PrincipalKind::User, ana.principal(), &ana.handle, None);
-    layer.attack(shows(ana.principal(), vec![operator.clone()]));
+    layer.attack(log.shows(ana.principal(), vec![operator.clone()]));
     assert_eq!(
         code(node.take_operator(&ana.handle, &words(&ana.session)).await),
         "keys-changed"
     );
     assert!(node.operators().await.expect("the own store").is_empty());
 
-    layer.honest();
-    ana.layer.honest();
+    layer.attack(log.alone());
+    ana.layer.attack(log.alone());
     ana.session
         .verify_node("gpu-box", &words(&node))
         .await
@@ -418,8 +414,8 @@ async fn k11_a_node_of_the_server_is_not_paired() {
         .await
         .expect("the real one");
     // From now on something rests on these keys, and not even the words of others take their place.
-    ana.layer.attack(shows(node.principal(), vec![forged.clone()]));
-    node.layer.attack(shows(ana.principal(), vec![operator.clone()]));
+    ana.layer.attack(log.shows(node.principal(), vec![forged.clone()]));
+    node.layer.attack(log.shows(ana.principal(), vec![operator.clone()]));
     for _ in 0..2 {
         let node_again = ana.session.verify_node("gpu-box", &words_of(&forged)).await;
         let operator_again = node.session.take_operator(&ana.handle, &words_of(&operator)).await;

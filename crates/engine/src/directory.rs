@@ -17,7 +17,6 @@ use crate::session::Session;
 
 const TABLE: &str = "directory";
 const HEAD: &[u8] = b"head";
-const ALARM: &[u8] = b"alarm";
 const TOLD: &[u8] = b"told/";
 /// In the place of a space, for the head that came with an invitation.
 pub(crate) const INVITATION: &[u8] = b"invitation";
@@ -45,29 +44,9 @@ struct Told {
     time_ms: u64,
     #[n(3)]
     head: Head,
-}
-
-/// What somebody else's head showed. Stays until the user decides.
-#[derive(Encode, Decode)]
-#[cbor(map)]
-struct Alarm {
-    #[n(1)]
-    rollback: bool,
-    #[n(2)]
-    sentence: String,
-}
-
-impl Alarm {
-    fn error(self) -> Error {
-        Error::Directory {
-            fault: if self.rollback {
-                DirectoryFault::Rollback
-            } else {
-                DirectoryFault::Fork
-            },
-            sentence: self.sentence,
-        }
-    }
+    /// Whether it did not fit, and was said. Until it fits, no keys are taken.
+    #[n(4)]
+    said: bool,
 }
 
 /// The newest head, and for each size asked for the proof that it goes on from there.
@@ -128,12 +107,12 @@ impl Session {
         Ok(rows.into_keys().map(|key| Change::Delete(TABLE, key)).collect())
     }
 
-    /// Requires that all of these bundles are in the log of keys, and that it continues what this device saw.
+    /// Requires that all of these bundles are in the log of keys, that it continues what this device saw, and that it is the
+    /// log that others were heard to have seen.
     pub(crate) async fn logged(&self, chain: &[VerifiedBundle]) -> Result<()> {
         let _turn = self.directory.lock().await;
-        if let Some(alarm) = self.directory_row::<Alarm>(ALARM).await? {
-            return Err(alarm.error());
-        }
+        let unlike = self.told_rows(&[]).await?.into_iter().filter(|(_, told)| told.said);
+        self.compare(unlike.collect()).await?;
         let before = self.seen_directory().await?;
         let proven = self.proven(before.as_ref(), chain, Vec::new()).await?;
         self.write(vec![self.seen_row(&proven.seen)]).await
@@ -230,27 +209,46 @@ impl Session {
     }
 
     fn told(&self, key: &[u8], author: PrincipalId, time_ms: u64, head: Head) -> Change {
-        let told = Told { author, time_ms, head };
+        let told = Told {
+            author,
+            time_ms,
+            head,
+            said: false,
+        };
         self.rows.put(TABLE, key, &cbor::encode(&told))
     }
 
-    /// Holds the heads that others were heard to have seen, in a space or in an [`INVITATION`], against the log that this device sees. One that does not fit is
-    /// kept as an alarm: it is no reason to refuse the entry that it was in, which holds by its own signature.
+    async fn told_rows(&self, of: &[u8]) -> Result<Vec<(Vec<u8>, Told)>> {
+        let rows = self.rows.list(TABLE, &[TOLD, of].concat()).await?;
+        rows.into_iter()
+            .map(|(key, row)| Ok((key, cbor::decode(&row, limits::ENTRY)?)))
+            .collect::<std::result::Result<_, cbor::Malformed>>()
+            .map_err(|_| Error::damaged("this device's own data (directory)"))
+    }
+
+    /// Holds the heads that others were heard to have seen, in a space or in an [`INVITATION`], against the log that this device
+    /// sees. One that does not fit is no reason to refuse the entry that it was in, which holds by its own signature.
     ///
     /// # Errors
-    /// [`Error::Directory`], once; from then on when keys are taken from the directory.
+    /// [`Error::Directory`], once; from then on when keys are taken from the directory, until all of them fit.
     pub(crate) async fn compare_told(&self, of: &[u8]) -> Result<()> {
         let _turn = self.directory.lock().await;
-        let rows = self.rows.list(TABLE, &[TOLD, of].concat()).await?;
-        if rows.is_empty() || self.directory_row::<Alarm>(ALARM).await?.is_some() {
-            return Ok(());
+        let (said, told): (Vec<_>, Vec<_>) = self.told_rows(&[]).await?.into_iter().partition(|(_, told)| told.said);
+        let here = |key: &[u8]| key.starts_with(&[TOLD, of].concat());
+        let result = self.compare(told.into_iter().filter(|(key, _)| here(key)).collect()).await;
+        if !matches!(result, Err(Error::Directory { .. })) {
+            return result;
         }
-        let mut told = Vec::with_capacity(rows.len());
-        for (key, row) in rows {
-            let row: Told =
-                cbor::decode(&row, limits::ENTRY).map_err(|_| Error::damaged("this device's own data (directory)"))?;
-            told.push((key, row));
-        }
+        let unlike = self.told_rows(of).await?.into_iter().map(|(key, mut told)| {
+            told.said = true;
+            self.rows.put(TABLE, &key, &cbor::encode(&told))
+        });
+        self.write(unlike.collect()).await?;
+        if said.is_empty() { result } else { Ok(()) }
+    }
+
+    /// Asks the server to prove that these heads are of the log that it shows here. What fits is forgotten.
+    async fn compare(&self, told: Vec<(Vec<u8>, Told)>) -> Result<()> {
         let mut before = self.seen_directory().await?;
         for told in told.chunks(HEADS_AT_ONCE) {
             let mut changes: Vec<Change> = Vec::with_capacity(told.len() + 1);
@@ -267,12 +265,7 @@ impl Session {
                 continue;
             }
             let sizes = told.iter().map(|(_, told)| told.head.size).collect();
-            let proven = match self.proven(before.as_ref(), &[], sizes).await {
-                Err(Error::Directory { fault, sentence }) if fault != DirectoryFault::Unlogged => {
-                    return self.raise(fault, sentence).await;
-                }
-                answer => answer?,
-            };
+            let proven = self.proven(before.as_ref(), &[], sizes).await?;
             let now = &proven.seen.head;
             for ((_, told), path) in told.iter().zip(&proven.consistency) {
                 let head = &told.head;
@@ -291,23 +284,14 @@ impl Session {
                 } else {
                     DirectoryFault::Fork
                 };
-                return self.raise(fault, self.accusation(told, fault).await?).await;
+                let sentence = self.accusation(told, fault).await?;
+                return Err(Error::Directory { fault, sentence });
             }
             changes.push(self.seen_row(&proven.seen));
             self.write(changes).await?;
             before = Some(proven.seen);
         }
         Ok(())
-    }
-
-    async fn raise(&self, fault: DirectoryFault, sentence: String) -> Result<()> {
-        let alarm = Alarm {
-            rollback: fault == DirectoryFault::Rollback,
-            sentence,
-        };
-        let row = self.rows.put(TABLE, ALARM, &cbor::encode(&alarm));
-        self.write(vec![row]).await?;
-        Err(alarm.error())
     }
 
     async fn accusation(&self, told: &Told, fault: DirectoryFault) -> Result<String> {

@@ -98,7 +98,8 @@ pub(super) fn key(request: &Request) -> String {
         Method::Put => "PUT",
         Method::Delete => "DELETE",
     };
-    let body = request.body.as_ref().filter(|_| request.path == "/v1/directory");
+    let asks = request.path == "/v1/directory" || request.path == "/v1/directory/proof";
+    let body = request.body.as_ref().filter(|_| asks);
     let body = body.map_or_else(String::new, |(body, _)| String::from_utf8_lossy(body).into_owned());
     format!("{method} {} {:?} {body}", request.path, request.range)
 }
