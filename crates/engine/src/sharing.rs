@@ -106,6 +106,13 @@ impl Session {
     /// What concerns all of them.
     pub async fn all_projects(&self) -> Result<Projects> {
         let vault = self.account().vault;
+        // First of all what other devices have seen since.
+        match self.view(vault).await {
+            Ok(_) | Err(Error::Unreachable(_)) => {}
+            // Said where the vault itself is read.
+            Err(error) if concerns_one(&error) => {}
+            Err(other) => return Err(other),
+        }
         let mut seen: BTreeSet<SpaceId> = self.known_spaces().await?.into_iter().collect();
         // A server that leaves out what another device has seen is asked for it.
         seen.extend(self.vault_pins().await?.into_iter().map(|pin| pin.space));
