@@ -90,7 +90,11 @@ impl Known {
             key: Hash(self.head.key),
             checkpoint: self.head.checkpoint(),
             inclusion: ask.leaves.iter().map(inclusion).collect(),
-            consistency: ask.sizes.iter().map(|&from| self.tree.consistency(from, size)).collect(),
+            consistency: ask
+                .sizes
+                .iter()
+                .map(|&from| self.tree.consistency(from, size))
+                .collect(),
         };
         answer(&json(&serde_json::to_vec(&proof).expect("an answer")))
     }

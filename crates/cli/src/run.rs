@@ -71,8 +71,8 @@ pub(crate) fn run(cli: Cli) -> u8 {
 
 async fn perform(common: &Common, verb: Verb) -> Answer {
     let job = match verb {
-        Verb::Signup(args) => return become_member::sign_up(common, args).await,
-        Verb::Signin(args) => return become_member::sign_in(common, args).await,
+        Verb::Signup(args) => return Box::pin(become_member::sign_up(common, args)).await,
+        Verb::Signin(args) => return Box::pin(become_member::sign_in(common, args)).await,
         Verb::Unlock(args) => return unlock::unlock(common, &args).await,
         Verb::Lock => return unlock::lock(common).await,
         Verb::Status => return unlock::status(common).await,

@@ -2,6 +2,7 @@
 //! continue what was seen before, and it must be the log that others see.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use holdfast_protocol::bundle::{VerifiedBundle, verify_chain};
 use holdfast_protocol::entry::SignedEntry;
@@ -235,7 +236,9 @@ impl Session {
         let _turn = self.directory.lock().await;
         let (said, told): (Vec<_>, Vec<_>) = self.told_rows(&[]).await?.into_iter().partition(|(_, told)| told.said);
         let here = |key: &[u8]| key.starts_with(&[TOLD, of].concat());
-        let result = self.compare(told.into_iter().filter(|(key, _)| here(key)).collect()).await;
+        let result = self
+            .compare(told.into_iter().filter(|(key, _)| here(key)).collect())
+            .await;
         if !matches!(result, Err(Error::Directory { .. })) {
             return result;
         }
@@ -369,13 +372,13 @@ impl Session {
             let bundle = match mine {
                 Some(bundle) => Some(bundle),
                 None => {
-                    if !shown.contains_key(&leaf.principal) {
+                    if let Entry::Vacant(place) = shown.entry(leaf.principal) {
                         let chain = match self.api.directory(leaf.principal).await {
                             Ok(answer) => verify_chain(&answer.chain).unwrap_or_default(),
                             Err(Error::NotFound { .. }) => Vec::new(),
                             Err(other) => return Err(other),
                         };
-                        shown.insert(leaf.principal, chain);
+                        place.insert(chain);
                     }
                     shown[&leaf.principal].iter().find(is).cloned()
                 }
