@@ -90,8 +90,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     fs::create_dir_all(&figures)?;
     let whole = asked.part.is_none();
     if chosen.iter().any(|part| part.needs_programs()) {
-        // The journeys start the real programs.
-        if !show_and_run(cargo("build").arg("--bins").args(FLAGS))? {
+        // The journeys start the real programs. Built together with the tests: by themselves, their libraries have fewer
+        // features, and all of them would be built twice.
+        if !show_and_run(cargo("build").args(["--bins", "--tests"]).args(FLAGS))? {
             return Err(Exit::silent());
         }
     }

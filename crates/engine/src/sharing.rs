@@ -109,8 +109,7 @@ impl Session {
         // First of all what other devices have seen since.
         match self.view(vault).await {
             Ok(_) | Err(Error::Unreachable(_)) => {}
-            // Said where the vault itself is read.
-            Err(error) if concerns_one(&error) => {}
+            // Some of it is said only once, and what the vault says concerns all projects.
             Err(other) => return Err(other),
         }
         let mut seen: BTreeSet<SpaceId> = self.known_spaces().await?.into_iter().collect();

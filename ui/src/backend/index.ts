@@ -90,24 +90,24 @@ export type AnswerTo<C extends Command> = Answers[C["verb"]];
 /** Whole views that are looked at again and again. */
 const KEPT: ReadonlySet<Verb> = new Set([
   "device-list",
-  "invitation-list",
   "item-list",
   "node-list",
   "people-list",
   "project-activity",
   "project-list",
-  "project-members",
   "project-show",
   "secret-list",
   "whoami",
 ]);
-/** Other verbs that change nothing in any of them. */
+/** Other verbs that change nothing in any of them; whoever asks for members looks whether somebody was let in with that. */
 const READS: ReadonlySet<Verb> = new Set([
+  "invitation-list",
   "item-changes",
   "item-show",
   "item-versions",
   "node-words",
   "preview",
+  "project-members",
   "run-check",
   "run-list",
   "run-log",
