@@ -309,6 +309,8 @@ impl Story {
             .invite(space, "dora@example.org", Role::Reader)
             .await
             .expect("an invitation");
+        // As after each unlock: from here on a device of his that has never seen the project knows that there is one.
+        ben.session.upkeep_all().await.expect("nothing is due");
         let (node, node_rows, run) = node(&scene, &ana, space).await;
         let node_quick = node.session.allow_quick_unlock().await.expect("a key");
 
