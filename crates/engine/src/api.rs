@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use holdfast_protocol::Refusal;
 use holdfast_protocol::id::{DeviceId, InvitationId, PackId, PrincipalId, SpaceId};
 use holdfast_protocol::limits;
 use holdfast_protocol::wire::{
@@ -599,7 +600,9 @@ fn check(response: Response) -> Result<Response> {
         code::ALREADY_EXISTS => Error::AlreadyExists(message),
         code::CONFLICT => Error::Conflict(message),
         code::QUOTA | code::DISK_FULL => Error::Full(message),
-        known if SAYS.contains(&known) || known.starts_with("log-") => Error::Server { code, message },
+        known if SAYS.contains(&known) || Refusal::ALL.iter().any(|refusal| refusal.code() == known) => {
+            Error::Server { code, message }
+        }
         // Any other word could be one of this program's own, such as that the Master Key is wrong.
         _ => Error::Server {
             code: format!("http-{}", response.status),

@@ -50,7 +50,7 @@ impl Builder {
     }
 
     fn column(&mut self, name: String) {
-        self.bytes += name.len();
+        self.bytes += in_json(&name);
         self.names.push(name);
         // Rows that came before it have no value there.
         let nulls = self.rows.len() as u64;
@@ -127,7 +127,7 @@ impl Builder {
             seen.types.push(kind);
         }
         let (shown, is_cut) = cut(text, CELL);
-        self.bytes += shown.len() + 8;
+        self.bytes += in_json(shown) + 8;
         if is_cut {
             self.cut.push(CutCell {
                 row: u32::try_from(row).unwrap_or(u32::MAX),
@@ -177,6 +177,16 @@ impl Builder {
         };
         (table, notes)
     }
+}
+
+/// Bytes that a text takes in an answer, which is JSON: most control characters take six there.
+fn in_json(text: &str) -> usize {
+    let length = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum()
 }
 
 /// One type for all that were seen.

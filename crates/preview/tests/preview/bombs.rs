@@ -47,6 +47,15 @@ fn rows_of_the_widest_kind_end_when_the_answer_is_full() {
 }
 
 #[test]
+fn cells_that_are_longer_in_an_answer_than_in_the_file() {
+    // The mark at the front says that it is text, whatever comes.
+    let row = vec!["\u{1}".repeat(1_000); 20].join(",");
+    let text = format!("\u{feff}{}", format!("{row}\n").repeat(200));
+    let view = page("x.csv", text.as_bytes(), 1_000, None);
+    assert!(!view.table().rows.is_empty() && view.truncated && view.next_offset.is_some());
+}
+
+#[test]
 fn json_that_is_nested_without_end() {
     for bytes in [
         "[".repeat(200_000),

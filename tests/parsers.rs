@@ -1,0 +1,104 @@
+//! Every file of the fuzzer's corpus through the functions that the fuzzer runs, on a stable compiler: what was once found stays
+//! mended, and no parser of the table in `fuzz/README.md` is without a target.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(dead_code, unused_imports)]
+mod holdfast_fuzz;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use holdfast_fuzz::{TARGETS, cast, input};
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+fn names_in(folder: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(fuzz().join(folder)).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Targets by the parsers that they are for: the rows of the table whose first cell is a file.
+fn table() -> BTreeMap<String, BTreeSet<String>> {
+    let page = fs::read_to_string(fuzz().join("README.md")).unwrap();
+    let words = |cell: &str| {
+        let quoted = cell.split('`').skip(1).step_by(2);
+        quoted.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut parsers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in page.lines().filter(|line| line.starts_with("| `crates/")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').collect();
+        let [parser, targets] = [cells[0], cells[1]].map(words);
+        parsers.entry(parser[0].clone()).or_default().extend(targets);
+    }
+    parsers
+}
+
+#[test]
+fn every_parser_has_a_target_and_every_target_a_corpus() {
+    let all: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(
+        names_in("fuzz_targets"),
+        all,
+        "each target is one that the fuzzer can run"
+    );
+    assert_eq!(
+        names_in("corpus"),
+        all,
+        "each target has a folder in the corpus, and no folder is left over"
+    );
+    for name in &all {
+        let seeds = fs::read_dir(fuzz().join("corpus").join(name)).unwrap().count();
+        assert!(seeds > 0, "the corpus of {name} is empty");
+    }
+    let table = table();
+    assert!(table.len() > 20, "the table of fuzz/README.md was not read");
+    let mut named = BTreeSet::new();
+    for (parser, targets) in table {
+        assert!(fuzz().join("..").join(&parser).exists(), "{parser} is not there");
+        assert!(!targets.is_empty(), "{parser} has no target");
+        named.extend(targets);
+    }
+    assert_eq!(named, all, "the table names each target, and no other");
+}
+
+#[test]
+fn every_file_of_the_corpus_is_as_the_specification_has_it() {
+    // Two halves side by side: some of it is RSA.
+    let half = |odd: usize| {
+        for (name, target) in TARGETS.iter().skip(odd).step_by(2) {
+            let mut files: Vec<_> = fs::read_dir(fuzz().join("corpus").join(name))
+                .unwrap()
+                .flatten()
+                .collect();
+            files.sort_by_key(fs::DirEntry::path);
+            for file in files {
+                let bytes = fs::read(file.path()).unwrap();
+                let judged = std::panic::catch_unwind(|| target(&bytes));
+                assert!(judged.is_ok(), "{} is not taken as it should be", file.path().display());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        half(0);
+        other.join().unwrap();
+    });
+}
+
+/// A fuzzer that stops at a signature has seen nothing.
+#[test]
+fn entries_of_the_corpus_get_past_the_signature() {
+    let files = fs::read_dir(fuzz().join("corpus/replay")).unwrap().flatten();
+    let taken: Vec<usize> = files
+        .map(|file| holdfast_fuzz::logs::steps_taken(&fs::read(file.path()).unwrap()))
+        .collect();
+    let (some, deep) = (taken.iter().filter(|taken| **taken > 0).count(), taken.iter().max());
+    assert!(some * 4 > taken.len(), "only {some} of {} are taken", taken.len());
+    assert!(deep >= Some(&4), "no log goes on for long: {deep:?}");
+}
