@@ -18,5 +18,6 @@ mod journeys {
     mod secrets;
     mod server;
     mod sharing;
+    mod starting_over;
     mod waiting;
 }

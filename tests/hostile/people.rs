@@ -348,6 +348,102 @@ async fn k10_saying_it_often_changes_no_keys() {
     scene.all_is_well(&[&ana, &ben]).await;
 }
 
+/// Two accounts had one name, one after the other: the server shows now the one, now the other. Before words were compared both are
+/// strangers to whoever knew the first; then the one they were of has the name, and the other one stays out, by name and by id.
+#[tokio::test(flavor = "multi_thread")]
+async fn k10_a_name_goes_back_and_forth_only_with_the_words() {
+    let scene = Scene::new().await;
+    let (ana, ben, carl) = tokio::join!(
+        scene.desk("ana@example.org"),
+        scene.desk("ben@example.org"),
+        scene.desk("carl@example.org")
+    );
+    let (space, own) = (scene.project(&ana).await, scene.project(&ana).await);
+    let of_carl = scene.project(&carl).await;
+    ana.session
+        .share(space, &ben.handle, Role::Contributor)
+        .await
+        .expect("sharing with the first");
+    // Ana's other friend reads with Ben only because Carl let him in.
+    carl.session
+        .share(of_carl, &ben.handle, Role::Contributor)
+        .await
+        .expect("sharing with the first");
+    let dora = scene.desk("dora@example.org").await;
+    carl.session
+        .share(of_carl, &dora.handle, Role::Owner)
+        .await
+        .expect("sharing");
+    dora.session.view(of_carl).await.expect("the project");
+    let hers = scene.project(&dora).await;
+
+    let (first, old) = (ben.principal(), own_chain(&ben));
+    let again = scene.desk_anew(&ben.handle).await;
+    let (second, new) = (again.principal(), own_chain(&again));
+    assert_ne!(first, second);
+    let honest_or = |number: usize| match number % 2 {
+        0 => shows(second, new.clone()),
+        _ => shows(first, old.clone()),
+    };
+
+    // Ana has pinned him, and Dora has not.
+    for number in 0..6 {
+        ana.layer.attack(honest_or(number));
+        let shared = ana.session.share(own, &ben.handle, Role::Reader).await;
+        if number % 2 == 0 {
+            assert_eq!(code(shared), "keys-changed");
+            let wrong = ana.session.verify_person(&ben.handle, &words_of(&old[0])).await;
+            assert_eq!(code(wrong), "keys-changed");
+        } else {
+            // To her the first one is Ben, as long as nobody said otherwise.
+            shared.expect("the one she knows");
+            ana.session.remove_member(own, first).await.expect("removing");
+        }
+        assert_eq!(ana.members(own).await, 1);
+    }
+    assert_eq!(
+        code(dora.session.share(hers, &ben.handle, Role::Reader).await),
+        "keys-changed"
+    );
+    let (known, trouble) = dora.session.known_people().await.expect("people");
+    assert!(trouble.is_empty() && known.iter().all(|person| person.bundle.bundle.principal != second));
+
+    for desk in [&ana, &dora] {
+        let seen = desk
+            .session
+            .verify_person(&ben.handle, &words_of(&new[0]))
+            .await
+            .expect("the words are his");
+        assert_eq!((seen.bundle.bundle.principal, seen.replaced), (second, false));
+        let before = desk.session.known_person(first).await.expect("an answer").expect("him");
+        assert!(before.replaced);
+    }
+    let project = |desk: &Desk| if desk.principal() == ana.principal() { own } else { hers };
+    for desk in [&ana, &dora] {
+        for _ in 0..3 {
+            desk.layer.attack(shows(first, old.clone()));
+            for name in [ben.handle.clone(), first.to_string()] {
+                let refused = desk.session.share(project(desk), &name, Role::Owner).await;
+                assert_eq!(code(refused), "keys-changed");
+            }
+            assert_eq!(desk.members(project(desk)).await, 1);
+        }
+        desk.layer.honest();
+        desk.session
+            .share(project(desk), &ben.handle, Role::Reader)
+            .await
+            .expect("sharing with the second");
+        assert_eq!(desk.members(project(desk)).await, 2);
+    }
+    // His own words do not make him somebody else's namesake to himself.
+    let own_name = again
+        .session
+        .verify_person(&first.to_string(), &words_of(&old[0]))
+        .await;
+    assert_eq!(code(own_name), "keys-changed");
+    scene.nothing_was_told(&[&ana, &ben, &carl, &dora, &again]);
+}
+
 /// The server shows its own keys for a node, and its own keys for the node's operator: the words differ, on both sides.
 #[tokio::test(flavor = "multi_thread")]
 async fn k11_a_node_of_the_server_is_not_paired() {

@@ -99,6 +99,16 @@ impl Scene {
         }
     }
 
+    /// Somebody new under a handle that was freed, on a device of his own.
+    pub(crate) async fn desk_anew(&self, handle: &str) -> Desk {
+        let data = self.stage.folder().join("server");
+        holdfast_server::ops::reset_account(&data, handle)
+            .await
+            .expect("the handle is freed");
+        let (layer, host) = self.device(&format!("{handle}-anew")).await;
+        self.sign_up(handle, layer, host).await
+    }
+
     /// Another device of somebody, signed in.
     pub(crate) async fn second(&self, desk: &Desk) -> Desk {
         let (layer, host) = self.device(&format!("{}-second", desk.handle)).await;

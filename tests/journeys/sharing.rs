@@ -39,7 +39,7 @@ fn ana_with_scans(root: &Path, server: &Server) -> Person {
 }
 
 /// The six words in the list with that name.
-async fn six_words(window: &Window, label: &str) -> String {
+pub(super) async fn six_words(window: &Window, label: &str) -> String {
     let text = window.read(&format!("//ol[@aria-label='{label}']")).await;
     // The numbers before them are for the eye.
     let words: Vec<&str> = text
@@ -50,7 +50,7 @@ async fn six_words(window: &Window, label: &str) -> String {
     words.join(" ")
 }
 
-async fn open_members(window: &Window, project: &str) {
+pub(super) async fn open_members(window: &Window, project: &str) {
     window.click("Projects").await;
     window.click(project).await;
     window.part("Members").await;

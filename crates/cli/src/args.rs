@@ -23,7 +23,7 @@ pub(crate) use account::{
 pub(crate) use item::{ItemVerb, UploadVerb};
 pub(crate) use names::{ItemName, split};
 pub(crate) use node::{NodeEnrol, NodeStart, NodeTrust, NodeVerb};
-pub(crate) use ops::{Backup, Doctor, Relocate, Restore};
+pub(crate) use ops::{Backup, Doctor, Relocate, ResetAccount, Restore};
 pub(crate) use project::ProjectVerb;
 pub(crate) use runs::{RunStart, RunVerb, WorkflowVerb};
 pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
@@ -153,6 +153,9 @@ pub(crate) enum Verb {
     /// Server: make its data folder from a backup (for a project or a dataset: `project restore`, `dataset restore`)
     #[command(display_order = SERVERS + 2)]
     Restore(Restore),
+    /// Server: free the handle of somebody who has lost Master Key and Recovery Kit
+    #[command(display_order = SERVERS + 3)]
+    ResetAccount(ResetAccount),
     /// Look whether this profile, or a server's data, is as it should be
     Doctor(Doctor),
     /// Print a completion script for a shell

@@ -80,6 +80,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Secret(crate::args::SecretVerb::Generate(args)) => return generate::generate(&args),
         Verb::Backup(args) => return ops::backup(&args).await,
         Verb::Restore(args) => return ops::restore(&args).await,
+        Verb::ResetAccount(args) => return ops::reset_account(&args).await,
         Verb::Relocate(args) => ops::relocate(args)?,
         Verb::Whoami => account::whoami(),
         Verb::Words(args) => account::words(args),
@@ -147,7 +148,7 @@ pub(crate) fn is_long(command: &Command) -> bool {
 /// Errors after which nothing may be entered: somebody may be cheating.
 pub(crate) fn is_alarm(error: &Error) -> bool {
     matches!(
-        error,
+        error.bare(),
         Error::KeysChanged(_) | Error::History(_) | Error::Directory { .. }
     )
 }

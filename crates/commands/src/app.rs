@@ -303,7 +303,7 @@ impl App {
 
     /// Remembers what must be looked at: nobody was there to be told, or one time is not enough.
     pub(crate) fn alarm(&self, project: Option<&str>, error: &Error) {
-        let looked_at = match error {
+        let looked_at = match error.bare() {
             Error::Refused(_)
             | Error::Damaged { .. }
             | Error::History(_)

@@ -76,6 +76,8 @@ views! {
         words: String,
         /// How sure this user is of them.
         checked: CheckedView,
+        /// Whether another account is known under this handle: nothing is shared with this one before its words are compared.
+        another: bool,
     }
     /// What the server's log of keys has in the user's name.
     MonitorView {
@@ -174,6 +176,8 @@ views! {
         words: String,
         /// Whether it is the user himself.
         me: bool,
+        /// Whether it is the account from before this person started over: the words of a later one were compared.
+        replaced: bool,
     }
     /// How sharing ended.
     ShareView {
@@ -218,6 +222,8 @@ views! {
         words: String,
         /// Names of the projects that both are in.
         projects: Vec<String>,
+        /// Whether it is the account from before this person started over: the words of a later one were compared.
+        replaced: bool,
     }
     /// Who is waited for.
     WaitingView {
@@ -700,4 +706,14 @@ pub enum Frame {
     Ended(Outcome),
     /// It failed.
     Failed(ErrorView),
+}
+
+impl MonitorView {
+    /// Whether a bundle was published by another account of the user's name before the user's own first one was: that of somebody
+    /// who started over, or one that was made to pass for him.
+    #[must_use]
+    pub fn is_before(&self, found: &PublishedView) -> bool {
+        let own = self.published.iter().find(|other| other.known);
+        own.is_some_and(|own| !found.known && found.id != own.id && found.number < own.number)
+    }
 }

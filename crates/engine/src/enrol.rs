@@ -137,8 +137,8 @@ impl Session {
     pub async fn take_operator(&self, handle: &str, words: &str) -> Result<Operator> {
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
-        let person = self.to_compare(PrincipalKind::User, handle).await?;
-        let bundle = &person.bundle;
+        let shown = self.to_compare(PrincipalKind::User, handle).await?;
+        let bundle = &shown.person.bundle;
         if security_words(&bundle.fingerprint.0) != told {
             self.forget_unused(handle).await?;
             return Err(Error::KeysChanged(format!(
@@ -151,8 +151,8 @@ impl Session {
             fingerprint: bundle.fingerprint,
         };
         let row = cbor::encode(&operator);
-        self.write(vec![self.rows.put(OPERATORS, operator.principal.as_bytes(), &row)])
-            .await?;
+        let row = self.rows.put(OPERATORS, operator.principal.as_bytes(), &row);
+        self.keep_with(vec![row], shown.found).await?;
         Ok(operator)
     }
 

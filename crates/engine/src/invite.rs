@@ -193,7 +193,9 @@ impl Session {
             return Ok(Some(self.principal()));
         }
         let (people, _) = self.known_people().await?;
-        let known = people.into_iter().find(|person| person.bundle.bundle.handle == handle);
+        let known = people
+            .into_iter()
+            .find(|person| person.bundle.bundle.handle == handle && !person.replaced);
         Ok(known.map(|person| person.bundle.bundle.principal))
     }
 
@@ -356,12 +358,7 @@ impl Session {
                         // It can't be honoured any more: said once.
                         Err(error @ (Error::NotAllowed(_) | Error::NotFound { .. })) => failed.push(error),
                         // One answer that is wrong keeps nobody else out.
-                        Err(
-                            error @ (Error::KeysChanged(_)
-                            | Error::History(_)
-                            | Error::Directory { .. }
-                            | Error::Refused(_)),
-                        ) => {
+                        Err(error) if is_wrong(&error) => {
                             failed.push(error);
                             continue;
                         }
@@ -435,6 +432,14 @@ impl Session {
             Err(other) => Err(other),
         }
     }
+}
+
+/// Whether an answer to an invitation is not what it has to be.
+fn is_wrong(error: &Error) -> bool {
+    matches!(
+        error.bare(),
+        Error::KeysChanged(_) | Error::History(_) | Error::Directory { .. } | Error::Refused(_)
+    )
 }
 
 #[cfg(test)]

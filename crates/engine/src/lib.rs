@@ -49,6 +49,7 @@ mod imports;
 mod invite;
 mod items;
 mod keychange;
+mod names;
 mod nodes;
 mod people;
 pub mod ports;

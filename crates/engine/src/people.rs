@@ -10,13 +10,14 @@ use holdfast_protocol::wire::B64;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
+use crate::names::{Contest, latest_other};
 use crate::ports::Change;
 use crate::rng;
 use crate::session::Session;
 use crate::spaces::Draft;
 use holdfast_protocol::entry::Body;
 
-const CHAINS: &str = "key-chains";
+pub(crate) const CHAINS: &str = "key-chains";
 
 /// Somebody, as this device knows them.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Person {
     pub state: PinState,
     /// Milliseconds since 1970-01-01 UTC.
     pub since_ms: u64,
+    /// Whether it is the account from before its person started over: the words of a later one were compared.
+    pub replaced: bool,
     /// Whether the vault has pinned this very bundle.
     pub(crate) pinned: bool,
 }
@@ -37,6 +40,15 @@ pub(crate) struct Found {
     pub(crate) bundles: Bundles,
     /// The new chains, as sent and verified.
     chains: BTreeMap<PrincipalId, (Vec<B64>, Vec<VerifiedBundle>)>,
+}
+
+/// Somebody whom the server showed: verified, not kept yet.
+pub(crate) struct Shown {
+    pub(crate) person: Person,
+    /// Why this account is not taken for the person whose handle it has.
+    pub(crate) contest: Option<Contest>,
+    /// To be kept once it is taken.
+    pub(crate) found: Found,
 }
 
 impl Person {
@@ -189,10 +201,16 @@ impl Session {
     }
 
     async fn principal_by_name(&self, kind: PrincipalKind, handle: &str) -> Result<Person> {
+        let shown = self.look(kind, handle).await?;
+        self.taken(shown).await
+    }
+
+    /// Asks the server for somebody by handle or id.
+    async fn look(&self, kind: PrincipalKind, handle: &str) -> Result<Shown> {
         // An id first: nobody can take another one's by choosing it as a handle.
         if let Ok(principal) = handle.parse::<PrincipalId>() {
             match self.api.directory(principal).await {
-                Ok(answer) => return self.principal_of(kind, principal, &answer.chain, None).await,
+                Ok(answer) => return self.shown(kind, principal, &answer.chain, None).await,
                 Err(Error::NotFound { .. }) => {}
                 Err(other) => return Err(other),
             }
@@ -209,8 +227,7 @@ impl Session {
             }
             answer => answer?,
         };
-        self.principal_of(kind, answer.principal, &answer.chain, Some(handle))
-            .await
+        self.shown(kind, answer.principal, &answer.chain, Some(handle)).await
     }
 
     /// Verifies somebody's chain from the server, compares it with what this device and the vault pinned, and only then
@@ -221,16 +238,18 @@ impl Session {
         chain: &[B64],
         handle: Option<&str>,
     ) -> Result<Person> {
-        self.principal_of(PrincipalKind::User, principal, chain, handle).await
+        let shown = self.shown(PrincipalKind::User, principal, chain, handle).await?;
+        self.taken(shown).await
     }
 
-    async fn principal_of(
+    /// Verifies somebody's chain from the server and compares it with what this device and the vault pinned. Keeps nothing.
+    async fn shown(
         &self,
         kind: PrincipalKind,
         principal: PrincipalId,
         chain: &[B64],
         handle: Option<&str>,
-    ) -> Result<Person> {
+    ) -> Result<Shown> {
         let pins = self.person_pins().await?;
         let verified = self.continued(principal, chain).await?;
         let newest = verified.last().ok_or_else(|| Error::damaged("keys on the server"))?;
@@ -238,20 +257,21 @@ impl Session {
         if handle.is_some_and(|handle| handle != named) || newest.bundle.kind != kind {
             return Err(Error::KeysChanged("The server showed somebody else's keys.".into()));
         }
-        if pins
-            .iter()
-            .any(|pin| pin.handle == *named && pin.principal != principal)
-        {
-            return Err(Error::KeysChanged(format!(
-                "The server shows another account under the name {named} than the one this computer knows. Nothing was shared."
-            )));
-        }
+        let contest = self.contest(&pins, principal, named).await?;
         let person = self.judge(newest, &verified, &pins)?;
         let mut found = self.found();
         found.bundles.insert_chain(verified.clone());
         found.chains.insert(principal, (chain.to_vec(), verified));
-        self.keep_with(Vec::new(), found).await?;
-        Ok(person)
+        Ok(Shown { person, contest, found })
+    }
+
+    /// Keeps the keys of somebody who was shown, unless another account has the name.
+    async fn taken(&self, shown: Shown) -> Result<Person> {
+        if let Some(contest) = shown.contest {
+            return Err(contest.refusal(&shown.person.bundle.bundle.handle));
+        }
+        self.keep_with(Vec::new(), shown.found).await?;
+        Ok(shown.person)
     }
 
     /// What is known of a principal, without asking the server.
@@ -316,11 +336,12 @@ impl Session {
             bundle: newest.clone(),
             state,
             since_ms,
+            replaced: self.is_replaced(pins, newest.bundle.principal, &newest.bundle.handle),
             pinned,
         })
     }
 
-    async fn person_pins(&self) -> Result<Vec<PersonPin>> {
+    pub(crate) async fn person_pins(&self) -> Result<Vec<PersonPin>> {
         if !self.account().has_vault() {
             return Ok(Vec::new());
         }
@@ -331,6 +352,10 @@ impl Session {
     /// whatever this device was shown: another one may have seen newer keys, or checked these.
     pub(crate) async fn pin_person(&self, bundle: &VerifiedBundle, state: PinState) -> Result<()> {
         let handle = bundle.bundle.handle.as_str();
+        let pins = self.person_pins().await?;
+        // Clocks differ: what was compared later must say so whatever they show.
+        let other = latest_other(&pins, bundle.bundle.principal, handle);
+        let after = other.filter(|_| state != PinState::NotChecked).map_or(0, |ms| ms + 1);
         let pin = PersonPin {
             principal: bundle.bundle.principal,
             handle: handle.to_owned(),
@@ -338,12 +363,14 @@ impl Session {
             bundle: bundle.hash,
             fingerprint: bundle.fingerprint,
             state,
-            since_ms: if state == PinState::Changed {
+            since_ms: after.max(if state == PinState::Changed {
                 bundle.bundle.created_ms
             } else {
                 self.now_ms()
-            },
+            }),
         };
+        // Compared once more, with another account under the name: from now on it is this one's.
+        let anew = state == PinState::Checked && other.is_some();
         self.keep_in_vault(ItemKind::Person, handle, |old| match old {
             Content::Person { pin: old } if old.principal == pin.principal => {
                 if old.counter > pin.counter || (old.counter == pin.counter && old.bundle != pin.bundle) {
@@ -351,7 +378,7 @@ impl Session {
                         "Another of your devices has seen other keys of {handle} than the server shows here. Nothing was shared."
                     )));
                 }
-                let checked = old.counter == pin.counter && old.state == PinState::Checked;
+                let checked = old.counter == pin.counter && old.state == PinState::Checked && !anew;
                 Ok(Some(Content::Person { pin: if checked { old.clone() } else { pin.clone() } }))
             }
             _ => Ok(None),
@@ -364,8 +391,8 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] when they are not six words of the list, [`Error::KeysChanged`] when they are other words.
     pub async fn verify_person(&self, handle: &str, words: &str) -> Result<Person> {
-        let person = self.to_compare(PrincipalKind::User, handle).await?;
-        self.verify(person, words, "holdfast words").await
+        let shown = self.to_compare(PrincipalKind::User, handle).await?;
+        self.verify(shown, words, "holdfast words").await
     }
 
     /// The same for a node, whose console shows them.
@@ -373,15 +400,17 @@ impl Session {
     /// # Errors
     /// See [`Session::verify_person`].
     pub async fn verify_node(&self, name: &str, words: &str) -> Result<Person> {
-        let node = self.to_compare(PrincipalKind::Node, name).await?;
-        self.verify(node, words, "holdfast node words").await
+        let shown = self.to_compare(PrincipalKind::Node, name).await?;
+        self.verify(shown, words, "holdfast node words").await
     }
 
-    async fn verify(&self, person: Person, words: &str, shown_by: &str) -> Result<Person> {
+    async fn verify(&self, shown: Shown, words: &str, shown_by: &str) -> Result<Person> {
+        let Shown { person, contest, found } = shown;
         let told = parse_words(words)
             .ok_or_else(|| Error::Invalid("security words are six words of the list; check the spelling".into()))?;
-        let handle = &person.bundle.bundle.handle;
-        if person.bundle.bundle.principal == self.principal() {
+        let bundle = &person.bundle.bundle;
+        let handle = &bundle.handle;
+        if bundle.principal == self.principal() {
             return Err(Error::Invalid("that is you: compare the words of somebody else".into()));
         }
         if person.words() != told {
@@ -396,24 +425,49 @@ impl Session {
                  differ, don't trust these keys, and tell whoever runs the server."
             )));
         }
+        if contest == Some(Contest::Own) {
+            return Err(Contest::Own.refusal(handle));
+        }
+        if contest.is_some() {
+            // Whom this user only reads with is written down as well: every device has to know who had the name before.
+            let pins = self.person_pins().await?;
+            for other in self.unpinned_namesakes(&pins, bundle.principal, handle).await? {
+                self.pin_person(&other, PinState::NotChecked).await?;
+            }
+        }
         self.pin_person(&person.bundle, PinState::Checked).await?;
+        self.keep_with(Vec::new(), found).await?;
         Ok(Person {
             state: PinState::Checked,
             since_ms: self.now_ms(),
+            replaced: false,
             pinned: true,
             ..person
         })
     }
 
     /// Looks somebody up whose words are about to be compared: they say whose keys are right, so what a server showed before
-    /// does not keep those out, unless something rests on it.
-    pub(crate) async fn to_compare(&self, kind: PrincipalKind, name: &str) -> Result<Person> {
-        match self.principal_by_name(kind, name).await {
+    /// does not keep those out, unless something rests on it; nor does another account with the name. Keeps nothing.
+    pub(crate) async fn to_compare(&self, kind: PrincipalKind, name: &str) -> Result<Shown> {
+        match self.look(kind, name).await {
             Err(Error::KeysChanged(_)) => {
                 self.forget_unused(name).await?;
-                self.principal_by_name(kind, name).await
+                self.look(kind, name).await
             }
             answer => answer,
+        }
+    }
+
+    /// Somebody whose words are to be read: also an account that is not taken for the person with its name, which `true` says.
+    /// Nothing of that one is kept.
+    ///
+    /// # Errors
+    /// See [`Session::person`].
+    pub async fn person_to_compare(&self, handle: &str) -> Result<(Person, bool)> {
+        let shown = self.look(PrincipalKind::User, handle).await?;
+        match shown.contest {
+            Some(_) => Ok((shown.person, true)),
+            None => Ok((self.taken(shown).await?, false)),
         }
     }
 
@@ -433,7 +487,7 @@ impl Session {
     }
 
     /// Whether a pin, an operator of this node, or a space that this device has, is or names a principal.
-    async fn rests_on(&self, principal: PrincipalId) -> Result<bool> {
+    pub(crate) async fn rests_on(&self, principal: PrincipalId) -> Result<bool> {
         let pinned = self.person_pins().await?.iter().any(|pin| pin.principal == principal);
         if pinned || self.operators().await?.iter().any(|known| known.principal == principal) {
             return Ok(true);

@@ -113,7 +113,9 @@ impl Authenticate for Credentials {
 fn not_taken(error: Error) -> Error {
     match error {
         Error::Server { code, .. } if code == holdfast_protocol::wire::code::SIGN_IN_REFUSED => Error::KeysChanged(
-            "The server no longer takes this Master Key. If it was changed on another device, run `holdfast signin` with the new one."
+            "The server no longer takes this Master Key. If it was changed on another device, run `holdfast signin` with the new one. \
+             If not, the account of this name on the server is another one now: ask whoever runs the server, and tell those you \
+             work with, by voice, to compare the six words before they share anything."
                 .into(),
         ),
         other => other,

@@ -49,6 +49,7 @@ pub async fn database(database: &dyn Database) {
     said::boxes_follow_each_other(database).await;
     said::results_come_once(database).await;
     said::packs_wait_with_a_result(database).await;
+    accounts::a_freed_handle_is_the_next_ones(database).await;
     said::what_was_said_goes_long_after_the_end(database).await;
 }
 

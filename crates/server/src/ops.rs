@@ -1,6 +1,6 @@
-//! Looking after a server's data folder: backup, restore, doctor.
+//! Looking after a server's data folder: backup, restore, doctor, and freeing a handle.
 //!
-//! All three work on the files alone. A server may run meanwhile, but not on a folder that is being restored. What they
+//! All of them work on the files alone. A server may run meanwhile, but not on a folder that is being restored. What they
 //! return can be serialised as it is: the shapes are those of `holdfast_commands::view`.
 
 mod backup;
@@ -9,6 +9,7 @@ mod doctor;
 mod findings;
 mod look;
 mod manifest;
+mod reset;
 mod restore;
 mod runs;
 mod snapshot;
@@ -21,6 +22,7 @@ use serde::Serialize;
 pub use backup::backup;
 pub use doctor::doctor;
 pub use findings::{DoctorReport, Finding, Level};
+pub use reset::reset_account;
 pub use restore::restore;
 
 pub(crate) use look::{Rights, rights};
@@ -118,6 +120,19 @@ pub struct RestoreReport {
     pub notice: String,
 }
 
+/// How a handle was freed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResetReport {
+    /// The handle, which is free now.
+    pub handle: String,
+    /// Id of the account that had it.
+    pub id: String,
+    /// Devices of that account that were signed out.
+    pub devices: u64,
+    /// What follows, to be told.
+    pub notice: String,
+}
+
 /// A part of a pack that is not as its row says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DamagedPart {
@@ -154,6 +169,12 @@ pub enum Error {
     /// Made by a newer version.
     #[error("It was made by a newer version of Holdfast.")]
     Newer,
+    /// Of an earlier form, which only a server brings up to date.
+    #[error("The database is of an earlier form than this version's.")]
+    Older,
+    /// No person has this handle.
+    #[error("Nobody on this server has the handle {0:?}.")]
+    NoAccount(String),
     /// No room.
     #[error("The disk is full.")]
     Full,
@@ -178,9 +199,9 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoData(_) | Self::NoBackup(_) => "not-found",
+            Self::NoData(_) | Self::NoBackup(_) | Self::NoAccount(_) => "not-found",
             Self::NotEmpty(_) => "already-exists",
-            Self::Nested | Self::Newer => "invalid",
+            Self::Nested | Self::Newer | Self::Older => "invalid",
             Self::Busy(_) => "busy",
             Self::Damaged(_) => "damaged",
             Self::Full => "full",
@@ -202,6 +223,12 @@ impl Error {
             Self::Busy(_) => "Wait until it ends, or stop it.",
             Self::Damaged(_) => "Run `holdfast doctor --data` on the folder; restore an earlier backup if it stays.",
             Self::Newer => "Update Holdfast.",
+            Self::Older => {
+                "Start this version's `holdfast serve` on it, then run the same command again. Nothing was changed."
+            }
+            Self::NoAccount(_) => {
+                "Check how the handle is written; after a reset it is free until somebody signs up. A node is ended with `holdfast node end`. Nothing was changed."
+            }
             Self::Full => "Make room and run the same command again.",
             Self::Stopped => "Run the same command again to go on.",
             Self::Io { .. } => "Check the path and its permissions.",

@@ -143,6 +143,15 @@ pub enum Renewal {
     Unknown,
 }
 
+/// An account whose handle was freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Released {
+    /// Who had it.
+    pub principal: PrincipalId,
+    /// How many of the account's devices were signed in.
+    pub devices: u64,
+}
+
 /// The first entry of a space.
 #[derive(Debug, Clone)]
 pub struct NewSpace {
@@ -297,9 +306,9 @@ pub trait Database: Nodes + Runs + Send + Sync {
 
     /// Stores an account with bundle, vault and recovery box. [`StoreError::Exists`] when handle, id, space or locator is taken.
     async fn create_account(&self, account: NewAccount) -> Result<()>;
-    /// The account with this handle.
+    /// The account with this handle; one whose handle was freed has none.
     async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>>;
-    /// This principal's account.
+    /// This principal's account, with the handle that its bundles have, freed or not.
     async fn account(&self, principal: PrincipalId) -> Result<Option<Account>>;
     /// All signed bundles, oldest first; empty when unknown.
     async fn chain(&self, principal: PrincipalId) -> Result<Vec<Vec<u8>>>;
@@ -318,8 +327,13 @@ pub trait Database: Nodes + Runs + Send + Sync {
     async fn has_recovery(&self, principal: PrincipalId) -> Result<bool>;
     /// The box under a locator.
     async fn recovery(&self, locator: Locator) -> Result<Option<Vec<u8>>>;
+    /// Frees a person's handle for the next sign-up. The account's devices are signed out, and its recovery box, the invitations
+    /// it made and its tokens for nodes are gone; nothing else is: its chain, its leaves (under that handle), its vault and what it
+    /// signed stay. From then on it has no devices, keys, recovery box, invitations or tokens any more ([`StoreError::Missing`]),
+    /// even if one was asked for before. [`StoreError::Missing`] when no person has the handle.
+    async fn release_handle(&self, handle: &str, now_ms: u64) -> Result<Released>;
 
-    /// Signs a device in. [`StoreError::Missing`] for a node that was ended.
+    /// Signs a device in. [`StoreError::Missing`] for a node that was ended, and for an account whose handle was freed.
     async fn create_device(
         &self,
         principal: PrincipalId,

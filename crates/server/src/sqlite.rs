@@ -10,6 +10,7 @@ mod moving;
 mod nodes;
 mod packs;
 mod queue;
+mod released;
 mod row;
 mod runs;
 mod said;
@@ -28,7 +29,7 @@ use sqlx::{ConnectOptions, Connection as _, Row, Sqlite as Sql, Transaction};
 
 use crate::ports::{
     Account, BlobId, ChangedRun, Database, Membership, MovedEntries, NewAccount, NewEntry, NewKeys, NewPack, NewSpace,
-    NewTokens, Renewal, Result, Session, StoreError, StoredEntry, StoredPack, Totals,
+    NewTokens, Released, Renewal, Result, Session, StoreError, StoredEntry, StoredPack, Totals,
 };
 
 /// Migrations in order; each ends by setting `user_version` to its number.
@@ -37,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_staged.sql"),
     include_str!("../migrations/0003_nodes.sql"),
     include_str!("../migrations/0004_directory.sql"),
+    include_str!("../migrations/0005_released.sql"),
 ];
 const READERS: u32 = 4;
 
@@ -191,6 +193,7 @@ impl Database for Sqlite {
     }
     async fn set_recovery(&self, principal: PrincipalId, recovery: Option<RecoveryBox>) -> Result<()> {
         let mut tx = self.begin().await?;
+        released::refuse(&mut tx, principal).await?;
         accounts::replace_recovery(&mut tx, principal, recovery.as_ref()).await?;
         tx.commit().await.map_err(broken)
     }
@@ -202,6 +205,9 @@ impl Database for Sqlite {
     }
     async fn recovery(&self, locator: Locator) -> Result<Option<Vec<u8>>> {
         self.select_recovery(locator).await
+    }
+    async fn release_handle(&self, handle: &str, now_ms: u64) -> Result<Released> {
+        self.free_handle(handle, now_ms).await
     }
 
     async fn create_device(

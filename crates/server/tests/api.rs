@@ -39,6 +39,8 @@ mod ops;
 mod packs;
 #[path = "api/queue.rs"]
 mod queue;
+#[path = "api/reset.rs"]
+mod reset;
 #[path = "api/runs.rs"]
 mod runs;
 #[path = "api/runs_kept.rs"]

@@ -1063,7 +1063,11 @@ words: string,
 /**
  * How sure this user is of them.
  */
-checked: CheckedView, };
+checked: CheckedView, 
+/**
+ * Whether another account is known under this handle: nothing is shared with this one before its words are compared.
+ */
+another: boolean, };
 
 export type CheckedView = { 
 /**
@@ -1181,7 +1185,11 @@ words: string,
 /**
  * Whether it is the user himself.
  */
-me: boolean, };
+me: boolean, 
+/**
+ * Whether it is the account from before this person started over: the words of a later one were compared.
+ */
+replaced: boolean, };
 
 export type ShareView = { 
 /**
@@ -1678,7 +1686,11 @@ words: string,
 /**
  * Names of the projects that both are in.
  */
-projects: Array<string>, };
+projects: Array<string>, 
+/**
+ * Whether it is the account from before this person started over: the words of a later one were compared.
+ */
+replaced: boolean, };
 
 export type RemovedView = { 
 /**

@@ -1,4 +1,4 @@
-//! `holdfast backup`, `restore`, `doctor` and `relocate`.
+//! `holdfast backup`, `restore`, `reset-account`, `doctor` and `relocate`.
 
 use std::path::PathBuf;
 
@@ -42,6 +42,31 @@ pub(crate) struct Restore {
     /// The server's new data folder
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
+}
+
+const RESET: &str = "\
+For somebody who has lost Master Key and Recovery Kit. Works while the server runs. The old account is signed out
+everywhere and stays as it is, without its handle; a new account under it gets nothing of what the old one could read.
+Teammates can't share with it until they have compared six words. Be sure who is asking you.
+
+Examples:
+  holdfast reset-account ben@example.org --data /srv/holdfast
+  holdfast reset-account ben@example.org --data /srv/holdfast --yes
+
+You are asked first, unless --yes; without a terminal --yes is needed.";
+
+#[derive(Args)]
+#[command(after_help = RESET)]
+pub(crate) struct ResetAccount {
+    /// Handle of the account
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// The server's data folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 const DOCTOR: &str = "\

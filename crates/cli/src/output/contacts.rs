@@ -3,7 +3,7 @@
 use holdfast_commands::view::{MemberView, PersonView, WaitingView};
 
 use super::clean;
-use super::people::{checked, role};
+use super::people::{REPLACED, checked, role};
 use super::table::Table;
 use super::when::minute;
 
@@ -12,7 +12,10 @@ pub(crate) fn people(views: Vec<PersonView>) -> String {
     for view in views {
         table.row([
             view.handle,
-            checked(view.checked, view.since_ms),
+            match view.replaced {
+                true => REPLACED.into(),
+                false => checked(view.checked, view.since_ms),
+            },
             view.words,
             view.projects.join(", "),
         ]);

@@ -1,8 +1,8 @@
 //! What people are told about backups, doctors and moves.
 
 use holdfast_commands::view::{
-    BackupView, DamagedPartView, DiagnosticsView, DoctorView, RelocatedView, RelocationPlanView, RestoreView,
-    StayingView,
+    AccountResetView, BackupView, DamagedPartView, DiagnosticsView, DoctorView, RelocatedView, RelocationPlanView,
+    RestoreView, StayingView,
 };
 use holdfast_engine::Level;
 
@@ -35,6 +35,20 @@ pub(crate) fn restored(view: RestoreView) -> String {
         count_of(view.packs, "pack"),
         view.notice,
         damaged("The backup lacks", view.damaged, &view.damaged_parts)
+    )
+}
+
+pub(crate) fn account_reset(view: AccountResetView) -> String {
+    let devices = match view.devices {
+        0 => "No device of it was signed in.".to_owned(),
+        1 => "Its one device is signed out.".to_owned(),
+        more => format!("Its {more} devices are signed out."),
+    };
+    format!(
+        "{} belongs to nobody now; the account {} had it. {devices}\n{}\n",
+        clean(&view.handle),
+        clean(&view.id),
+        clean(&view.notice)
     )
 }
 

@@ -141,12 +141,34 @@ pub(crate) fn my_words(view: WordsView) -> String {
 }
 
 pub(crate) fn words(view: WordsView) -> String {
-    format!(
-        "{}\n    {}\n{}\n",
-        clean(&view.handle),
-        view.words,
+    let handle = clean(&view.handle);
+    let known = if view.another {
+        format!(
+            "!! Another account has the name {handle} now than the one that is known here. Either {handle} started over, or \
+             somebody pretends to be {handle}.\n!! Let the six words be read to you, on a call or face to face. Only if they are \
+             these: holdfast verify {handle} --words \"...\""
+        )
+    } else {
         checked(view.checked.state, view.checked.since_ms)
-    )
+    };
+    format!("{handle}\n    {}\n{known}\n", view.words)
+}
+
+/// What is said beside an account that its person has no longer.
+pub(super) const REPLACED: &str = "from before starting over";
+
+/// Whom to remove, and why.
+fn replaced(views: &[MemberView]) -> String {
+    let old = views.iter().filter(|view| view.replaced && !view.me);
+    old.map(|view| {
+        let handle = clean(&view.handle);
+        format!(
+            "\n!! {} is {handle}'s account before {handle} started over: whoever has its Master Key still reads this project.\n\
+             !! Remove it: holdfast project remove PROJECT {}\n",
+            view.id, view.id
+        )
+    })
+    .collect()
 }
 
 pub(crate) fn verified(view: WordsView) -> String {
@@ -161,11 +183,12 @@ pub(crate) fn monitor(view: MonitorView) -> String {
             found.created_ms.map_or_else(|| "not shown".into(), minute),
             found.words.clone().unwrap_or_else(|| "not shown".into()),
             if found.known {
-                "yours"
+                "yours".into()
+            } else if view.is_before(found) {
+                "another account of your name, before yours".into()
             } else {
-                "not known to this computer"
-            }
-            .into(),
+                "not known to this computer".into()
+            },
         ]);
     }
     let unknown = view.published.iter().any(|found| !found.known);
@@ -175,8 +198,8 @@ pub(crate) fn monitor(view: MonitorView) -> String {
         count(view.size, "key"),
         view.published.len(),
         if unknown {
-            "If you did not make it on another computer, somebody pretends to be you. Tell those you work with, by voice, and \
-             whoever runs the server.\n"
+            "If you did not make it, on another computer or before you started over, somebody pretends to be you. Tell those you \
+             work with, by voice, and whoever runs the server.\n"
         } else {
             ""
         }
@@ -344,15 +367,16 @@ pub(crate) fn kind_word(kind: ItemKind) -> &'static str {
 
 pub(crate) fn members(views: Vec<MemberView>) -> String {
     let mut table = Table::new(&["HANDLE", "ROLE", "KIND", "CHECKED", "SECURITY WORDS"]);
+    let notes = replaced(&views);
     for view in views {
-        let checked = if view.me {
-            "yourself".into()
-        } else {
-            checked(view.checked, view.checked_ms)
+        let checked = match (view.me, view.replaced) {
+            (true, _) => "yourself".into(),
+            (_, true) => REPLACED.into(),
+            _ => checked(view.checked, view.checked_ms),
         };
         table.row([view.handle, role(view.role).into(), view.kind, checked, view.words]);
     }
-    table.text("Nobody is in.")
+    table.text("Nobody is in.") + &notes
 }
 
 pub(crate) fn shared(view: ShareView) -> String {

@@ -1,4 +1,4 @@
-//! `holdfast backup`, `restore`, `doctor`, `relocate`: looking after things.
+//! `holdfast backup`, `restore`, `reset-account`, `doctor`, `relocate`: looking after things.
 
 use std::path::Path;
 
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::Answer;
 use super::job::Job;
 use super::unlock::{done, ended};
-use crate::args::{Backup, Common, Doctor, Relocate, Restore, Trust};
+use crate::args::{Backup, Common, Doctor, Relocate, ResetAccount, Restore, Trust};
 use crate::failure::{Failure, Result};
+use crate::input;
 use crate::output::{self, Bars, Tell, message, tell};
 use crate::place::Place;
 
@@ -36,6 +37,14 @@ pub(super) async fn restore(args: &Restore) -> Answer {
     bars.clear();
     let report = made?;
     Ok((whole_or_not(report.damaged, &report)?, tell(output::restored)))
+}
+
+pub(super) async fn reset_account(args: &ResetAccount) -> Answer {
+    if !args.yes {
+        input::sure(&args.handle, "Nothing was changed.")?;
+    }
+    let report = ops::reset_account(&args.data, &args.handle).await.map_err(refused)?;
+    Ok((done(&report)?, tell(output::account_reset)))
 }
 
 /// What was seen, and whether anything in it is bad.

@@ -6,6 +6,7 @@ use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
 use holdfast_engine::ports::{Progress, Unreachable};
 use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
+use holdfast_protocol::item::PinState;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
@@ -116,25 +117,34 @@ async fn whoami(session: &Session) -> Result<Outcome> {
 }
 
 async fn words(session: &Session, handle: Option<String>) -> Result<Outcome> {
-    let person = match handle {
-        None => session
-            .known_person(session.principal())
-            .await?
-            .ok_or_else(|| Error::Internal("an account without keys".into()))?,
-        Some(handle) => match session.person(&handle).await {
+    let (person, contested) = match handle {
+        None => {
+            let own = session.known_person(session.principal()).await?;
+            (
+                own.ok_or_else(|| Error::Internal("an account without keys".into()))?,
+                false,
+            )
+        }
+        Some(handle) => match session.person_to_compare(&handle).await {
             // What this device knows it knows without the server.
             Err(Error::Unreachable(reason)) => {
                 let (people, _) = session.known_people().await?;
                 let known = people.into_iter().find(|person| {
                     let bundle = &person.bundle.bundle;
-                    bundle.handle == handle || bundle.principal.to_string() == handle
+                    (bundle.handle == handle && !person.replaced) || bundle.principal.to_string() == handle
                 });
-                known.ok_or(Error::Unreachable(reason))?
+                (known.ok_or(Error::Unreachable(reason))?, false)
             }
             answer => answer?,
         },
     };
-    done(&words_view(&person))
+    let mut view = words_view(&person);
+    if contested {
+        // Whatever this account was once, the name is not known to be its own now.
+        view.another = true;
+        view.checked.state = PinState::Changed;
+    }
+    done(&view)
 }
 
 /// Everybody whose keys this device has. What is wrong with one of them is an alarm, and hides nobody else.
@@ -163,6 +173,7 @@ async fn people(app: &App, session: &Session) -> Result<Outcome> {
                 since_ms: person.since_ms,
                 words: person.words().join(" "),
                 projects: common,
+                replaced: person.replaced,
             }
         })
         .collect();
@@ -216,6 +227,7 @@ pub(super) fn words_view(person: &Person) -> WordsView {
             state: person.state,
             since_ms: person.since_ms,
         },
+        another: false,
     }
 }
 

@@ -283,6 +283,7 @@ async fn members(session: &Session, view: &View) -> Result<Vec<MemberView>> {
             },
             checked_ms: person.as_ref().map_or(member.since_ms, |person| person.since_ms),
             since_ms: member.since_ms,
+            replaced: person.as_ref().is_some_and(|person| person.replaced),
             words: person.map(|person| person.words().join(" ")).unwrap_or_default(),
             me,
         });
@@ -299,15 +300,27 @@ async fn member(session: &Session, view: &View, handle: &str) -> Result<Principa
     {
         return Ok(id);
     }
+    let mut found = Vec::new();
     for member in view.space.authority().members().keys() {
         if handle_of(session, *member).await? == handle {
-            return Ok(*member);
+            found.push(*member);
         }
     }
-    Err(Error::NotFound {
-        what: "member",
-        name: handle.to_owned(),
-    })
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::NotFound {
+            what: "member",
+            name: handle.to_owned(),
+        }),
+        // Somebody who started over, and the account from before.
+        several => {
+            let ids: Vec<String> = several.iter().map(PrincipalId::to_string).collect();
+            Err(Error::Ambiguous {
+                name: handle.to_owned(),
+                candidates: ids.join(", "),
+            })
+        }
+    }
 }
 
 async fn withdraw(session: &Session, project: &str, invitation: &str) -> Result<Outcome> {

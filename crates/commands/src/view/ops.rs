@@ -126,6 +126,17 @@ views! {
         /// What people will notice, to be told before the server is started.
         notice: String,
     }
+    /// How a handle was freed on a server.
+    AccountResetView {
+        /// The handle, which is free now.
+        handle: String,
+        /// Id of the account that had it.
+        id: String,
+        /// Devices of that account that were signed out.
+        devices: u64,
+        /// What follows, to be told.
+        notice: String,
+    }
     /// A part of a pack that is not as it should be.
     DamagedPartView {
         /// The pack.

@@ -19,6 +19,8 @@ const NOTHING: u64 = 64 << 20;
 const CLOCK_SLACK_MS: u64 = 5 * 60 * 1000;
 /// 2026-01-01: this program is younger.
 const BORN_MS: u64 = 1_767_225_600_000;
+/// The first form of a database that has handles which were freed.
+const RELEASED: i64 = 5;
 /// Packs that are named in a sentence.
 const NAMED: usize = 3;
 
@@ -34,6 +36,9 @@ pub async fn doctor(data: &Path, watch: Watch<'_>) -> DoctorReport {
             total: 0,
         });
         if let Some(mut rows) = found.database(data).await {
+            if let Err(error) = found.handles(&mut rows).await {
+                found.failed("handles", &error);
+            }
             if let Err(error) = found.packs(data, &mut rows, watch).await {
                 found.failed("packs", &error);
             }
@@ -244,6 +249,31 @@ impl Findings {
         }
         let message = format!("{torn} logs are not whole, and {altered} entries or keys are not what was stored.");
         self.say("logs", Level::Bad, message, RESTORE, Some(torn + altered));
+        Ok(())
+    }
+
+    /// Handles that an operator freed.
+    async fn handles(&mut self, rows: &mut Snapshot) -> Result<()> {
+        if rows.schema().await? < RELEASED {
+            return Ok(());
+        }
+        match rows.released().await? {
+            (0, 0) => {}
+            (freed, 0) => self.say(
+                "handles",
+                Level::Ok,
+                "Handles were freed with `holdfast reset-account`; the accounts that had them are as they were.",
+                "",
+                Some(freed),
+            ),
+            (_, halves) => self.say(
+                "handles",
+                Level::Bad,
+                "Handles were freed by halves: this was not done by Holdfast.",
+                RESTORE,
+                Some(halves),
+            ),
+        }
         Ok(())
     }
 

@@ -189,6 +189,19 @@ impl Snapshot {
         Ok(altered)
     }
 
+    /// How many handles were freed, and how many accounts are freed by halves: the row without the name, or the name without the row.
+    pub(super) async fn released(&mut self) -> Result<(u64, u64)> {
+        let freed = self.count("SELECT count(*) FROM released").await?;
+        let halves = self
+            .count(
+                "SELECT count(*) FROM accounts a WHERE
+                    (a.handle = 'released ' || lower(hex(a.principal)))
+                    <> EXISTS (SELECT 1 FROM released r WHERE r.principal = a.principal)",
+            )
+            .await?;
+        Ok((freed, halves))
+    }
+
     /// The latest time that this server wrote down by its own clock.
     pub(super) async fn latest_ms(&mut self) -> Result<u64> {
         self.count(

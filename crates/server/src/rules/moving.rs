@@ -84,7 +84,12 @@ impl Rules {
         if self.chain_now(principal).await?.len() != chain.len() {
             return Err(Failure::SignInRefused);
         }
-        Ok((fresh, self.begin_session(principal).await?))
+        let tokens = self.begin_session(principal).await.map_err(|failure| match failure {
+            // Its handle was freed: this very account is here, and is nobody's to open any more.
+            Failure::NotFound => Failure::SignInRefused,
+            other => other,
+        })?;
+        Ok((fresh, tokens))
     }
 
     /// Puts entries aside for a log that nobody but the caller was ever in.

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite as Sql, Transaction};
 
 use super::row::{bytes, fixed, id, int, uint, unexpected};
-use super::{Sqlite, broken, spaces};
+use super::{Sqlite, broken, released, spaces};
 use crate::ports::{Account, NewAccount, NewBundle, NewKeys, Result, StoreError};
 
 impl Sqlite {
@@ -36,7 +36,7 @@ impl Sqlite {
             "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf,
                 EXISTS (SELECT 1 FROM nodes n WHERE n.principal = a.principal AND n.ended_ms IS NOT NULL)
              FROM accounts a JOIN bundles b USING (principal)
-             WHERE a.handle = ? ORDER BY b.counter DESC LIMIT 1",
+             WHERE a.handle = ? AND a.principal NOT IN (SELECT r.principal FROM released r) ORDER BY b.counter DESC LIMIT 1",
         )
         .bind(handle)
         .fetch_optional(&self.read)
@@ -47,9 +47,9 @@ impl Sqlite {
 
     pub(super) async fn select_account(&self, principal: PrincipalId) -> Result<Option<Account>> {
         let row = sqlx::query(
-            "SELECT a.principal, a.handle, a.vault, b.counter, b.kdf,
+            "SELECT a.principal, coalesce(r.handle, a.handle), a.vault, b.counter, b.kdf,
                 EXISTS (SELECT 1 FROM nodes n WHERE n.principal = a.principal AND n.ended_ms IS NOT NULL)
-             FROM accounts a JOIN bundles b USING (principal)
+             FROM accounts a JOIN bundles b USING (principal) LEFT JOIN released r USING (principal)
              WHERE a.principal = ? ORDER BY b.counter DESC LIMIT 1",
         )
         .bind(principal.as_bytes())
@@ -69,8 +69,9 @@ impl Sqlite {
 
     pub(super) async fn select_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>> {
         let rows = sqlx::query(
-            "SELECT b.principal, a.handle, b.counter, b.hash FROM leaves l JOIN bundles b ON b.hash = l.bundle
-             JOIN accounts a USING (principal) WHERE l.number >= ? ORDER BY l.number LIMIT ?",
+            "SELECT b.principal, coalesce(r.handle, a.handle), b.counter, b.hash
+             FROM leaves l JOIN bundles b ON b.hash = l.bundle
+             JOIN accounts a USING (principal) LEFT JOIN released r USING (principal) WHERE l.number >= ? ORDER BY l.number LIMIT ?",
         )
         .bind(int(from))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -105,6 +106,7 @@ impl Sqlite {
 
     pub(super) async fn insert_keys(&self, keys: NewKeys) -> Result<()> {
         let mut tx = self.begin().await?;
+        released::refuse(&mut tx, keys.principal).await?;
         let newest: Option<i64> = sqlx::query_scalar("SELECT max(counter) FROM bundles WHERE principal = ?")
             .bind(keys.principal.as_bytes())
             .fetch_one(&mut *tx)

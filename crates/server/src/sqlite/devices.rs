@@ -6,7 +6,7 @@ use holdfast_protocol::wire::DeviceRow;
 use sqlx::{Row as _, Sqlite as Sql, Transaction};
 
 use super::row::{id, int, uint};
-use super::{Sqlite, broken};
+use super::{Sqlite, broken, released};
 use crate::ports::{NewTokens, Renewal, Result, Session, StoreError};
 
 impl Sqlite {
@@ -28,6 +28,7 @@ impl Sqlite {
         if ended {
             return Err(StoreError::Missing);
         }
+        released::refuse(&mut tx, principal).await?;
         sqlx::query(
             "INSERT INTO devices (id, principal, created_ms, seen_ms, refresh, refresh_expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
         )

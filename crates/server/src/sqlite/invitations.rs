@@ -5,7 +5,7 @@ use holdfast_protocol::wire::{B64, InvitationRow};
 use sqlx::Row;
 
 use super::row::{fixed, id, int, uint};
-use super::{Sqlite, broken};
+use super::{Sqlite, broken, released};
 use crate::ports::{Result, StoreError};
 
 impl Sqlite {
@@ -18,6 +18,7 @@ impl Sqlite {
         now_ms: u64,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
+        released::refuse(&mut tx, inviter).await?;
         let open: i64 = sqlx::query_scalar("SELECT count(*) FROM invitations WHERE inviter = ? AND expires_ms > ?")
             .bind(inviter.as_bytes())
             .bind(int(now_ms))

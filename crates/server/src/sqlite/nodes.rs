@@ -6,7 +6,7 @@ use holdfast_protocol::wire::{B64, NodeRow, SpaceHead};
 use sqlx::Row;
 
 use super::row::{bytes, changed, id, int, optional, scope, uint};
-use super::{Sqlite, accounts, broken, spaces};
+use super::{Sqlite, accounts, broken, released, spaces};
 use crate::ports::{EndedNode, NewNode, NodeStanding, Nodes, Result, StoreError};
 
 #[async_trait]
@@ -20,6 +20,7 @@ impl Nodes for Sqlite {
         now_ms: u64,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
+        released::refuse(&mut tx, by).await?;
         let open: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM node_tokens WHERE drawn_by = ? AND expires_ms > ? AND bundle IS NULL",
         )

@@ -12,6 +12,7 @@ const member = (handle: string, role: Role, more: Partial<MemberView> = {}): Mem
   since_ms: 2,
   words: "a b c d e f",
   me: false,
+  replaced: false,
   ...more,
 });
 const project = (name: string, people: MemberView[]): ProjectDetail => ({
@@ -53,11 +54,22 @@ test("whoever is known and shares nothing is listed too, and nobody twice", () =
     since_ms: 3,
     words: "g h i j k l",
     projects: [],
+    replaced: false,
   });
   const all = withOthers(shared, [view("zoe"), view("ben"), view("Ann")]);
   expect(all.map((known) => [known.handle, known.projects.length])).toEqual([
     ["Ann", 0],
     ["ben", 1],
     ["zoe", 0],
+  ]);
+});
+
+test("two accounts of one name are two rows, the one from before behind the other", () => {
+  const old = member("ben", "reader", { id: "1", replaced: true, checked: "checked" });
+  const now = member("ben", "owner", { id: "2", checked: "checked" });
+  const found = gather([project("Scans", [old, now]), project("Maps", [old])]);
+  expect(found.map((known) => [known.id, known.replaced, known.projects.length])).toEqual([
+    ["2", false, 1],
+    ["1", true, 2],
   ]);
 });

@@ -3,23 +3,26 @@ import { ask } from "../../backend";
 import type { PersonView, PinState, ProjectDetail, Role } from "../../generated/types";
 
 export interface Known {
+  /** Of the account: two may have one handle, when somebody started over. */
+  id: string;
   handle: string;
   checked: PinState;
   since_ms: number;
   words: string;
+  replaced: boolean;
   projects: { id: string; name: string; role: Role; encrypted: boolean }[];
 }
 
-/** Each person once, with all projects, sorted as people sort. Oneself and nodes are left out. */
+/** Each account once, with all projects, sorted as people sort. Oneself and nodes are left out. */
 export function gather(details: readonly ProjectDetail[]): Known[] {
   const people = new Map<string, Known>();
   for (const { project, people: members } of details) {
     for (const member of members) {
       if (member.me || member.kind !== "user") continue;
-      const { handle, checked, checked_ms: since_ms, words } = member;
-      const known = people.get(handle) ?? { handle, checked, since_ms, words, projects: [] };
+      const { id, handle, checked, checked_ms: since_ms, words, replaced } = member;
+      const known = people.get(id) ?? { id, handle, checked, since_ms, words, replaced, projects: [] };
       known.projects.push({ id: project.id, name: project.name, role: member.role, encrypted: project.encrypted });
-      people.set(handle, known);
+      people.set(id, known);
     }
   }
   return sorted([...people.values()]);
@@ -27,15 +30,24 @@ export function gather(details: readonly ProjectDetail[]): Known[] {
 
 function sorted(people: Known[]): Known[] {
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-  return people.sort((a, b) => order.compare(a.handle, b.handle));
+  // Of two with one name the one from before comes last.
+  return people.sort((a, b) => order.compare(a.handle, b.handle) || Number(a.replaced) - Number(b.replaced));
 }
 
 /** Also those with whom nothing is shared now: their keys, and whether they were checked, are known all the same. */
 export function withOthers(people: readonly Known[], all: readonly PersonView[]): Known[] {
-  const there = new Set(people.map((known) => known.handle));
+  const there = new Set(people.map((known) => known.id));
   const others = all
-    .filter((known) => !there.has(known.handle))
-    .map(({ handle, checked, since_ms, words }) => ({ handle, checked, since_ms, words, projects: [] }));
+    .filter((known) => !there.has(known.id))
+    .map(({ id, handle, checked, since_ms, words, replaced }) => ({
+      id,
+      handle,
+      checked,
+      since_ms,
+      words,
+      replaced,
+      projects: [],
+    }));
   return sorted([...people, ...others]);
 }
 

@@ -52,4 +52,11 @@ export const people = {
   changed: (handle: string, date: string) => `The keys of ${handle} changed on ${date}`,
   changedText: (handle: string) =>
     `This happens after a reset or a new Master Key, or if someone is pretending to be ${handle}. Share nothing new until you have checked.`,
+  another: (handle: string) => `Another account has the name ${handle} now`,
+  anotherText: (handle: string) =>
+    `Either ${handle} started over, or somebody pretends to be ${handle}. Compare the six words, by phone or face to face. Nothing is shared before they match.`,
+  replaced: (handle: string) => `This is the account of ${handle} from before starting over`,
+  replacedState: "From before starting over",
+  replacedHere: "Whoever has its Master Key still reads this project. Remove it.",
+  replacedText: "Whoever has its Master Key still reads the projects below. Remove it from each of them.",
 };
