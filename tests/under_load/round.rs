@@ -359,6 +359,7 @@ async fn who_is_out_reads_nothing_new_and_everybody_else_everything() {
     let begun = Instant::now();
     let town = Arc::new(Town::new().await);
     eprintln!("ten people and three nodes after {:.1?}", begun.elapsed());
+    eprintln!("{HEADINGS}");
     let (mut good, mut kills, mut put_out) = (0, 0, 0);
     for number in 0..rounds {
         let (begun, seed) = (Instant::now(), seed.wrapping_add(number));

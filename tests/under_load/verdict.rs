@@ -7,7 +7,7 @@ use holdfast_engine::ports::{Progress, Silent};
 use holdfast_engine::{Error, Session, find_item};
 use holdfast_protocol::bundle::SignedBundle;
 use holdfast_protocol::entry::{Op, SignedEntry};
-use holdfast_protocol::id::{Hash, PrincipalId, SpaceId};
+use holdfast_protocol::id::{Hash, PackId, PrincipalId, SpaceId};
 use holdfast_protocol::item::{Content, ItemKind};
 use holdfast_protocol::replay::{Authority, Bundles, Space};
 use holdfast_tests::difference;
@@ -190,7 +190,7 @@ pub(crate) async fn opens_nothing_after(
     let (from, state) = (boundary(log, &out), space.authority());
     let (before, after): (Vec<&SignedEntry>, Vec<&SignedEntry>) = log.iter().partition(|one| one.entry.seq < from);
     let before: Vec<SignedEntry> = before.into_iter().cloned().collect();
-    let added = |pack| state.packs().get(pack).map_or(u64::MAX, |pack| pack.added_seq);
+    let added = |pack: &PackId| state.packs().get(pack).map_or(u64::MAX, |pack| pack.added_seq);
     let (old, new): (Vec<&Laid>, Vec<&Laid>) = laid.iter().partition(|one| added(&one.at().pack) < from);
     let keys = Keys::of(session, store, &before, &old).await;
     // It would find something if there were something.

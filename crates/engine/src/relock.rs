@@ -277,7 +277,7 @@ fn due(state: &Space) -> impl Iterator<Item = &Item> {
         .contents()
         .items()
         .values()
-        .filter(|item| packs_of(item).any(|pack| is_old(authority, &pack)) || made_by_old_run(state, item))
+        .filter(move |item| packs_of(item).any(|pack| is_old(authority, &pack)) || made_by_old_run(state, item))
 }
 
 /// Whether a run made a version that was ordered before the current epoch: its keys follow from the run's, which stands in its order.
