@@ -3,6 +3,9 @@
 //! The cut is exact: the n-th request hangs for ever, either before the server gets it or after it acted but before
 //! the answer arrives, and the work is dropped there, as `kill -9` would. n runs until the work gets through uncut.
 
+#[path = "interrupted/removal.rs"]
+mod removal;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

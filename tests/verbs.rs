@@ -10,5 +10,7 @@ mod killed;
 mod next_steps;
 #[path = "verbs/people.rs"]
 mod people;
+#[path = "verbs/removal.rs"]
+mod removal;
 #[path = "verbs/shapes.rs"]
 mod shapes;

@@ -141,7 +141,11 @@ pub(crate) fn usage(error: &clap::Error) -> u8 {
 pub(crate) fn is_long(command: &Command) -> bool {
     matches!(
         command,
-        Command::Upload { .. } | Command::Download { .. } | Command::RunArtifacts { .. } | Command::Relocate { .. }
+        Command::Upload { .. }
+            | Command::Download { .. }
+            | Command::RunArtifacts { .. }
+            | Command::Relocate { .. }
+            | Command::ProjectRelock { dry_run: false, .. }
     )
 }
 

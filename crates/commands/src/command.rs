@@ -122,6 +122,15 @@ pub enum Command {
         /// Name or id.
         project: String,
     },
+    /// Seals anew what is sealed under keys that somebody had who is out now. Stopped, the same again goes on.
+    ProjectRelock {
+        /// Name or id.
+        project: String,
+        /// Only says what there is to do.
+        #[serde(default)]
+        #[ts(optional, as = "Option<bool>")]
+        dry_run: bool,
+    },
     /// Lets somebody in.
     ProjectShare {
         /// Name or id.

@@ -100,7 +100,7 @@ pub(crate) async fn run(
         Command::WorkflowAdvance { .. } | Command::WorkflowShow { .. } | Command::WorkflowStop { .. } => {
             Box::pin(workflows::run(app, command, cancel)).await
         }
-        other => Box::pin(project::run(app, other)).await,
+        other => Box::pin(project::run(app, other, progress, cancel)).await,
     }
 }
 

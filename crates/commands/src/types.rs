@@ -42,7 +42,7 @@ mirrors! {
     /// How bad something is.
     Level of holdfast_engine::Level { Ok, Warn, Bad, }
     /// What long work is doing.
-    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, Copying, }
+    Stage of ports::Stage { Keys, Reading, Sending, Receiving, Checking, Committing, Rewrapping, Resealing, Copying, }
 }
 
 /// Which program wrote a file of secrets.

@@ -599,6 +599,26 @@ views! {
         /// Whether the project itself is gone, and not only what was in its trash.
         project: bool,
     }
+    /// What was sealed anew, or is to be.
+    RelockView {
+        /// Items.
+        items: u64,
+        /// Their versions.
+        versions: u64,
+        /// Bytes of files in these.
+        bytes: u64,
+        /// Bytes of packs that are no longer needed; the server keeps those for thirty days.
+        dropped_bytes: u64,
+        /// What was left as it is.
+        left: Vec<LeftView>,
+    }
+    /// Something that was left as it is.
+    LeftView {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: ErrorView,
+    }
     /// A signed-in device.
     DeviceView {
         /// Its id.

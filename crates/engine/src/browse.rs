@@ -59,9 +59,24 @@ impl Session {
         if let Some(listing) = self.listings.get(&whose) {
             return Ok(listing);
         }
-        let listing = Arc::new(transfer::listing(&self.pack_server(), &stored, cancel).await?);
+        let listing = match transfer::listing(&self.pack_server(), &stored, cancel).await {
+            Ok(listing) => Arc::new(listing),
+            Err(error) => return Err(self.put_out_instead(space, error).await),
+        };
         self.listings.put(whose, &listing);
         Ok(listing)
+    }
+
+    /// Content that the server does not give out is as good as damaged to whoever reads it, and what it does not take is not there. To
+    /// somebody who was put out meanwhile it is neither: then that is said instead.
+    pub(crate) async fn put_out_instead(&self, space: SpaceId, error: Error) -> Error {
+        if !matches!(error, Error::Damaged { .. } | Error::NotFound { .. }) {
+            return error;
+        }
+        match self.sync(space).await {
+            Ok(state) if state.authority().role(self.principal()).is_none() => outside(),
+            _ => error,
+        }
     }
 
     /// A file of a version, to be read piece by piece. `record` is of that version's listing.
@@ -80,6 +95,10 @@ impl Session {
         let stored = stored(space, item, version)?;
         Ok(StoredFile::new(&self.pack_server(), &stored, record, budget, cancel))
     }
+}
+
+pub(crate) fn outside() -> Error {
+    Error::NotAllowed("you are not a member of this project any more".into())
 }
 
 /// Where a version lies.

@@ -11,13 +11,13 @@ use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::{ItemId, PrincipalId, SpaceId, VersionId};
 use holdfast_protocol::item::{Content, Item, ItemKind, Version};
 use holdfast_protocol::replay::Space;
-use holdfast_protocol::{cbor, limits};
+use holdfast_protocol::{Refusal, cbor, limits};
 use minicbor::{Decode, Encode};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::account::SealedRows;
-use crate::browse::stored;
+use crate::browse::{outside, stored};
 use crate::error::{Error, Result};
 use crate::find::find_item;
 use crate::ports::{Change, Progress, Stage, Step, Store};
@@ -30,6 +30,8 @@ use crate::transfer::{
 use holdfast_protocol::entry::Body;
 
 const JOURNAL: &str = "journal";
+/// Times that an upload is put together again because packs that it was to point into were dropped.
+const UPLOAD_TRIES: usize = 3;
 
 /// What to upload, and as what.
 pub struct UploadRequest {
@@ -117,6 +119,7 @@ impl Memo {
 
 /// The journal of uploads, in the device's sealed rows.
 struct Journal {
+    table: &'static str,
     rows: Arc<SealedRows>,
     store: Arc<dyn Store>,
 }
@@ -127,15 +130,15 @@ impl JournalStore for Journal {
         let changes = rows
             .into_iter()
             .map(|(key, value)| match value {
-                Some(value) => self.rows.put(JOURNAL, &key, &value),
-                None => Change::Delete(JOURNAL, key),
+                Some(value) => self.rows.put(self.table, &key, &value),
+                None => Change::Delete(self.table, key),
             })
             .collect();
         Ok(self.store.write(changes).await?)
     }
 
     async fn list(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>> {
-        self.rows.list(JOURNAL, prefix).await
+        self.rows.list(self.table, prefix).await
     }
 }
 
@@ -146,7 +149,13 @@ pub(crate) async fn pending_uploads(store: &dyn Store) -> Result<u64> {
 
 impl Session {
     pub(crate) fn journal(&self) -> Arc<dyn JournalStore> {
+        self.trails(JOURNAL)
+    }
+
+    /// Trails of work with packs, in a table of their own.
+    pub(crate) fn trails(&self, table: &'static str) -> Arc<dyn JournalStore> {
         Arc::new(Journal {
+            table,
             rows: self.rows.clone(),
             store: self.host.store.clone(),
         })
@@ -168,12 +177,32 @@ impl Session {
         progress: &Arc<dyn Progress>,
         cancel: &CancellationToken,
     ) -> Result<UploadedItem> {
+        let mut tries = 0;
+        loop {
+            match self.upload_once(space, &request, progress, cancel).await {
+                // An owner dropped packs that the version was to point into. What was sealed for it is known, the rest is sent.
+                Err(Error::Refused(Refusal::VersionPacks)) if tries < UPLOAD_TRIES => tries += 1,
+                Err(error) => return Err(self.put_out_instead(space, error).await),
+                done => return done,
+            }
+        }
+    }
+
+    async fn upload_once(
+        &self,
+        space: SpaceId,
+        request: &UploadRequest,
+        progress: &Arc<dyn Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<UploadedItem> {
         let state = self.sync(space).await?;
-        if state.authority().role(self.principal()) < Some(Role::Contributor) {
-            return Err(Error::NotAllowed("readers can't change a project".into()));
+        match state.authority().role(self.principal()) {
+            None => return Err(outside()),
+            Some(Role::Reader) => return Err(Error::NotAllowed("readers can't change a project".into())),
+            Some(Role::Contributor | Role::Owner) => {}
         }
         let journal = self.journal();
-        let (target, memo) = self.target(&state, &request, &journal).await?;
+        let (target, memo) = self.target(&state, request, &journal).await?;
         let newest = newest(&state, memo.item);
         let options = Options {
             include_hidden: request.include_hidden,
@@ -375,7 +404,7 @@ impl Session {
         progress: &Arc<dyn Progress>,
         cancel: &CancellationToken,
     ) -> Result<Downloaded> {
-        transfer::download(
+        let downloaded = transfer::download(
             &self.pack_server(),
             &stored(space, item, version)?,
             to,
@@ -384,7 +413,11 @@ impl Session {
             progress,
             cancel,
         )
-        .await
+        .await;
+        match downloaded {
+            Err(error) => Err(self.put_out_instead(space, error).await),
+            done => done,
+        }
     }
 }
 

@@ -24,6 +24,7 @@
 //! - `keychange`, `recovery`: new keys, and the kit
 //! - `nodes`, `runs`, `enrol`: letting computers do work, ordering it, taking over what they made; and being such a computer
 //! - `trash`: what goes for good, by somebody's wish or after its time
+//! - `relock`: content from before the current key, sealed anew
 //! - `staleness`: as of when something is that was shown without the server
 //! - `health`, `relocate`: whether a device is as it should be, and moving to another server
 //!
@@ -57,6 +58,7 @@ mod quick;
 mod recovery;
 mod refused;
 mod relocate;
+mod relock;
 mod rng;
 mod runs;
 mod secrets;
@@ -85,6 +87,7 @@ pub use people::Person;
 pub use quick::{Quick, forbid_quick_unlock, quick_unlock};
 pub use recovery::Kit;
 pub use relocate::{Relocated, RelocationPlan, Staying};
+pub use relock::{RelockPlan, Relocked};
 pub use rng::rng;
 pub use runs::{Accepted, NewOutput, NewRun, NewSecretUse, RefusedRun, RunState, RunStatus, Watched};
 pub use secrets::{EditedSecret, NewSecret};

@@ -175,6 +175,8 @@ pub enum Stage {
     Committing,
     /// Wrapping keys again.
     Rewrapping,
+    /// Opening content and sealing it under new keys. Files are items here.
+    Resealing,
 }
 
 /// How far long work is. Totals are 0 while they are not known.

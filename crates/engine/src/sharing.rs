@@ -11,6 +11,7 @@ use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::item::ItemKind;
 use holdfast_protocol::replay::{BundleSource, Space};
 
+use crate::browse::outside;
 use crate::error::{Error, Result};
 use crate::people::Person;
 use crate::ports::{Progress, Silent, Stage, Step};
@@ -207,7 +208,7 @@ impl Session {
             .members()
             .get(&self.principal())
             .map(|me| me.bundle)
-            .ok_or_else(|| Error::NotAllowed("you are not a member of this project any more".into()))
+            .ok_or_else(outside)
     }
 
     /// Changes what a member may do.

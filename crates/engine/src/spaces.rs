@@ -14,6 +14,7 @@ use holdfast_protocol::transparency::Head;
 use holdfast_protocol::wire::Entries;
 use holdfast_protocol::{Refusal, cbor, item::SpacePin, limits};
 
+use crate::browse::outside;
 use crate::error::{Error, Result};
 use crate::people::Found;
 use crate::ports::Change;
@@ -432,10 +433,7 @@ impl Session {
     /// Signs a draft for its place at the end of the log.
     fn sign(&self, space: &Space, draft: Draft, head: Option<Head>) -> Result<SignedEntry> {
         let authority = space.authority();
-        let me = authority
-            .members()
-            .get(&self.principal())
-            .ok_or_else(|| Error::NotAllowed("you are not a member of this project any more".into()))?;
+        let me = authority.members().get(&self.principal()).ok_or_else(outside)?;
         let keyring = self.keyring();
         let identity = match &draft.op {
             Op::Rewrap { .. } => keyring.current(),

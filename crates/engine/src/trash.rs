@@ -175,7 +175,7 @@ fn row_key(space: SpaceId, item: ItemId) -> Vec<u8> {
 }
 
 /// The packs that are live and no longer needed when these go and those stay, and their bytes.
-fn freed(authority: &Authority, gone: &BTreeSet<PackId>, kept: &BTreeSet<PackId>) -> (Vec<PackId>, u64) {
+pub(crate) fn freed(authority: &Authority, gone: &BTreeSet<PackId>, kept: &BTreeSet<PackId>) -> (Vec<PackId>, u64) {
     let live = |id: &&PackId| authority.pack_live_at(id, authority.seq());
     let dropped: Vec<PackId> = gone.difference(kept).filter(live).copied().collect();
     let sizes = dropped.iter().filter_map(|id| authority.packs().get(id));
@@ -183,7 +183,7 @@ fn freed(authority: &Authority, gone: &BTreeSet<PackId>, kept: &BTreeSet<PackId>
     (dropped, bytes)
 }
 
-fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
+pub(crate) fn packs_of(item: &Item) -> impl Iterator<Item = PackId> {
     item.versions.iter().flat_map(packs_in)
 }
 

@@ -180,6 +180,17 @@ pub(crate) enum ProjectVerb {
         /// Name or id
         project: String,
     },
+    /// Seal anew what somebody who is out has had the keys of
+    #[command(
+        after_help = "Examples:\n  holdfast project relock \"Brain scans\" --dry-run\n  holdfast project relock \"Brain scans\"\n\nRemoving somebody closes what is written from then on. What was there before stays sealed under keys he had, and with the help of whoever runs the server he opens what he never fetched. This fetches it, seals it under new keys and sends it again; the server keeps the old copy for 30 days. He may have copies of his own: no command changes that, and secrets are to be changed where they come from.\n\nIt can be stopped at any time; the same command goes on. Versions get you as their author, with a note of who wrote them, and are no longer tied to the runs that made them. For owners."
+    )]
+    Relock {
+        /// Name or id
+        project: String,
+        /// Only say what there is to do
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Remove for good what is in a project's trash, or the project that is in the trash
     #[command(
         after_help = "Examples:\n  holdfast project purge \"Brain scans\"\n  holdfast project purge \"Brain scans\" --yes\n\nNobody can bring it back. You are asked first, unless --yes; without a terminal --yes is needed."

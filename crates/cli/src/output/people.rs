@@ -2,7 +2,8 @@
 
 use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
-    MonitorView, ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, StatusView, WhoamiView, WordsView,
+    MonitorView, ProjectDetail, ProjectView, PurgedView, RelockView, RemovedView, ShareView, StatusView, WhoamiView,
+    WordsView,
 };
 use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
@@ -469,6 +470,27 @@ pub(crate) fn purged(view: PurgedView) -> String {
         bytes(view.bytes),
         names.concat()
     )
+}
+
+pub(crate) fn relocked(dry_run: bool, view: &RelockView) -> String {
+    let what = format!(
+        "{} in {}, {}",
+        count(view.versions, "version"),
+        count(view.items, "item"),
+        bytes(view.bytes)
+    );
+    let mut text = match (dry_run, view.items) {
+        (_, 0) if view.left.is_empty() => "Nothing is sealed under a key from before the current one.\n".to_owned(),
+        (true, _) => format!("To be sealed anew: {what}.\n"),
+        (false, _) => format!(
+            "Sealed anew: {what}. The server keeps what it was before ({}) for 30 days.\n",
+            bytes(view.dropped_bytes)
+        ),
+    };
+    for left in &view.left {
+        text += &format!("Left as it is: {}: {}\n", clean(&left.name), clean(&left.error.message));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ impl Progress for Bars {
         }
         let files = match (step.files, step.files_total) {
             (_, 0) => String::new(),
+            (done, total) if step.stage == Stage::Resealing => format!("{done}/{total} items"),
             (done, total) => format!("{done}/{total} files"),
         };
         self.0.set_prefix(files);
@@ -77,6 +78,7 @@ fn word(stage: Stage) -> &'static str {
         Stage::Checking => "checking",
         Stage::Committing => "finishing",
         Stage::Rewrapping => "locking",
+        Stage::Resealing => "locking again",
     }
 }
 

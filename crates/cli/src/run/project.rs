@@ -75,6 +75,10 @@ pub(super) fn job(verb: ProjectVerb) -> Result<Job> {
             let text = format!("\"{project}\" is back.");
             Job::new(Command::ProjectRestore { project }, say(text))
         }
+        ProjectVerb::Relock { project, dry_run } => Job::new(
+            Command::ProjectRelock { project, dry_run },
+            tell(move |view| output::relocked(dry_run, &view)),
+        ),
         ProjectVerb::Purge { project, yes } => {
             if !yes {
                 input::sure(&project, "Nothing was removed.")?;

@@ -1,24 +1,33 @@
 //! Verbs about projects and who is in them.
 
-use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Result, Session, Trouble, View};
+use std::sync::Arc;
+
+use holdfast_engine::ports::Progress;
+use holdfast_engine::{Error, GOOD_FOR_MS, Invitation, Opened, Relocked, Result, Session, Trouble, View};
 use holdfast_protocol::entry::{NodeScope, Role};
 use holdfast_protocol::id::{PrincipalId, RunId, SpaceId};
 use holdfast_protocol::item::{ItemKind, PinState};
 use holdfast_protocol::replay::EventKind;
 use holdfast_protocol::run::End;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, done, ended};
 use crate::command::Command;
 use crate::run::{Handles, PutOut, find_project, handle_of, put_out};
 use crate::view::{
-    ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, MemberView, Outcome,
-    ProjectDetail, ProjectView, PurgedView, RemovedView, ShareView, WaitingView,
+    ActivityView, DoneView, Ending, ErrorView, IdView, InvitationView, ItemName, KindCount, LeftView, MemberView,
+    Outcome, ProjectDetail, ProjectView, PurgedView, RelockView, RemovedView, ShareView, WaitingView,
 };
 
 /// How long the list of projects says of one that somebody put this user out of it.
 const TOLD_FOR_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
+pub(super) async fn run(
+    app: &App,
+    command: Command,
+    progress: Arc<dyn Progress>,
+    cancel: CancellationToken,
+) -> Result<Outcome> {
     let session = app.session().await?;
     let session = session.as_ref();
     match command {
@@ -68,6 +77,10 @@ pub(super) async fn run(app: &App, command: Command) -> Result<Outcome> {
                 bytes: purged.bytes,
                 project: purged.project,
             })
+        }
+        Command::ProjectRelock { project, dry_run } => {
+            let id = find_project(session, &project, false).await?.space.authority().space();
+            relock(app, session, id, dry_run, &progress, &cancel).await
         }
         Command::ProjectShare { project, handle, role } => {
             let view = find_project(session, &project, false).await?;
@@ -361,6 +374,38 @@ async fn remove(session: &Session, project: &str, handle: &str) -> Result<Outcom
         change_secrets: could_open.secrets,
         new_key: view.space.authority().core().encrypted,
     })
+}
+
+async fn relock(
+    app: &App,
+    session: &Session,
+    space: SpaceId,
+    dry_run: bool,
+    progress: &Arc<dyn Progress>,
+    cancel: &CancellationToken,
+) -> Result<Outcome> {
+    let relocked = match dry_run {
+        true => Relocked {
+            done: session.relock_plan(space).await?,
+            ..Relocked::default()
+        },
+        false => session.relock(space, &app.spool(), progress, cancel).await?,
+    };
+    let left = relocked.left.iter().map(|(name, error)| LeftView {
+        name: name.clone(),
+        error: error.into(),
+    });
+    let view = RelockView {
+        items: relocked.done.items,
+        versions: relocked.done.versions,
+        bytes: relocked.done.bytes,
+        dropped_bytes: relocked.dropped_bytes,
+        left: left.collect(),
+    };
+    match view.left.is_empty() {
+        true => done(&view),
+        false => ended(Ending::Partial, &view),
+    }
 }
 
 async fn activity(session: &Session, project: &str) -> Result<Outcome> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::ports::{Progress, Stage, Step};
 
 /// Progress of one transfer.
-pub(super) struct Meter {
+pub(crate) struct Meter {
     progress: Arc<dyn Progress>,
     stage: Stage,
     done: AtomicU64,
@@ -17,7 +17,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Starts at nothing done of `total` bytes and `files_total` files.
-    pub(super) fn new(progress: &Arc<dyn Progress>, stage: Stage, total: u64, files_total: u64) -> Self {
+    pub(crate) fn new(progress: &Arc<dyn Progress>, stage: Stage, total: u64, files_total: u64) -> Self {
         let meter = Self {
             progress: progress.clone(),
             stage,
@@ -31,19 +31,19 @@ impl Meter {
     }
 
     /// That many more bytes are done.
-    pub(super) fn bytes(&self, more: u64) {
+    pub(crate) fn bytes(&self, more: u64) {
         self.done.fetch_add(more, Relaxed);
         self.report();
     }
 
     /// One more file is done.
-    pub(super) fn file(&self) {
+    pub(crate) fn file(&self) {
         self.files.fetch_add(1, Relaxed);
         self.report();
     }
 
     /// That many bytes will not come after all.
-    pub(super) fn fewer(&self, bytes: u64) {
+    pub(crate) fn fewer(&self, bytes: u64) {
         let _ = self
             .total
             .fetch_update(Relaxed, Relaxed, |total| Some(total.saturating_sub(bytes)));

@@ -177,7 +177,11 @@ fn write_listing(
 }
 
 /// Cuts the listing, seals those of its chunks that are new, and refers to all of them.
-fn seal_listing(sealer: &Sealer, known: &mut HashMap<ChunkId, ChunkRef>, listing: &[u8]) -> Result<Vec<ChunkRef>> {
+pub(super) fn seal_listing(
+    sealer: &Sealer,
+    known: &mut HashMap<ChunkId, ChunkRef>,
+    listing: &[u8],
+) -> Result<Vec<ChunkRef>> {
     let chunks: Vec<(ChunkId, &[u8])> = LISTING
         .all(listing)
         .into_iter()
@@ -202,7 +206,7 @@ fn seal_listing(sealer: &Sealer, known: &mut HashMap<ChunkId, ChunkRef>, listing
     references.ok_or_else(|| Error::Internal("a chunk of the listing was not packed".into()))
 }
 
-fn seal_manifest(
+pub(super) fn seal_manifest(
     sealer: &Sealer,
     version: VersionId,
     key: Option<KeyField>,

@@ -164,7 +164,7 @@ impl From<&Previous> for Sealed {
 }
 
 /// The upload key, and what an earlier run has left.
-async fn begin_or_resume(
+pub(super) async fn begin_or_resume(
     server: &Arc<dyn PackServer>,
     journal: &Journal,
     spool: &Spool,
@@ -307,7 +307,7 @@ pub async fn abandon(
 
 /// Takes the upload for this process. One that was stopped a moment ago holds it until its last thread has ended: that is
 /// worth waiting for.
-async fn lock_soon(spool: &Spool) -> Result<File> {
+pub(super) async fn lock_soon(spool: &Spool) -> Result<File> {
     let mut tries = 0;
     loop {
         match spool.lock() {

@@ -26,7 +26,7 @@ pub(super) struct Found {
 }
 
 /// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Stamp {
     #[n(0)]
     pub(super) size: u64,

@@ -124,6 +124,7 @@ export const settings = {
     checking: "Comparing",
     committing: "Finishing",
     rewrapping: "Finishing",
+    resealing: "Locking again",
   } as Record<string, string>,
   choreBegins: "Beginning",
   choreFar: (done: string, total: string) => `${done} of ${total}`,

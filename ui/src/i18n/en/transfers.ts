@@ -8,6 +8,7 @@ export const transfers = {
     checking: "Checking",
     committing: "Adding it to the project",
     rewrapping: "Getting ready",
+    resealing: "Locking again",
     copying: "Copying",
   },
   waiting: "Getting ready",

@@ -1,0 +1,111 @@
+//! A removal whose process is killed (SIGKILL) at each of its requests, and finished by the same terminal or by another owner's.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+use holdfast_tests::{Event, Moment, Person, Relay, Server, Verdict};
+use serde_json::Value;
+
+fn value(person: &Person) -> Option<String> {
+    let shown = person.run(&["secret", "show", "Scans/GitHub", "--reveal"]);
+    shown.json["fields"][0]["value"].as_str().map(str::to_owned)
+}
+
+fn is_in(owner: &Person, handle: &str) -> bool {
+    let members = owner.run(&["project", "members", "Scans"]).ok();
+    let members = members.as_array().expect("members");
+    members.iter().any(|member| member["handle"] == Value::from(handle))
+}
+
+#[test]
+fn a_removal_whose_process_is_killed_is_finished_by_any_owner() {
+    let root = tempfile::tempdir().expect("a folder");
+    let relay = Relay::bind();
+    let url = relay.url();
+    let server = Server::start_with(&root.path().join("server"), &["--origin", &url]);
+    // Requests of the command, and the one at which its process is killed: as it arrives, and when its answer is on the way.
+    let sent = Arc::new(AtomicUsize::new(0));
+    let target = Arc::new(Mutex::new(None::<(usize, Moment)>));
+    let (tell, reached) = channel();
+    let (decide, verdict) = channel::<()>();
+    let (tell, verdict) = (Mutex::new(tell), Mutex::new(verdict));
+    let (count, at) = (sent.clone(), target.clone());
+    relay.open(
+        server.port(),
+        Arc::new(move |event: &Event| {
+            let Some((number, moment)) = *at.lock().expect("the target") else {
+                return Verdict::Go;
+            };
+            if event.moment == moment && count.fetch_add(1, Ordering::SeqCst) == number {
+                tell.lock().expect("the way out").send(()).expect("the test waits");
+                let _ = verdict.lock().expect("the way in").recv();
+                return Verdict::Cut;
+            }
+            Verdict::Go
+        }),
+    );
+    // Without an agent: the process that is killed is the one that works.
+    let ana = Person::locked(root.path(), &url, "ana@example.org");
+    let [olga, ben, carl] =
+        ["olga", "ben", "carl"].map(|name| Person::sign_up(root.path(), &url, &format!("{name}@example.org")));
+    ana.run(&["project", "create", "Scans"]).ok();
+    for (person, role) in [(&olga, "owner"), (&ben, "contributor"), (&carl, "reader")] {
+        ana.run(&["project", "share", "Scans", person.handle(), "--role", role])
+            .ok();
+    }
+    let token = format!("token=@{}", ana.file("t", "0"));
+    ana.run(&[
+        "secret", "add", "--type", "git", "--name", "GitHub", "--in", "Scans", "--field", &token,
+    ])
+    .ok();
+    let remove = ["project", "remove", "Scans", "ben@example.org"];
+    let (mut killed, mut turn) = (0, 0);
+    let mut points = (0..60).flat_map(|number| [(number, Moment::Arrived), (number, Moment::Answered)]);
+    loop {
+        let point = points.next().expect("a command has fewer requests");
+        turn += 1;
+        assert_eq!(value(&ben), value(&carl), "{point:?}: not where it began");
+        sent.store(0, Ordering::SeqCst);
+        *target.lock().expect("the target") = Some(point);
+        let mut child = ana.start(&remove);
+        let ended = loop {
+            if reached.try_recv().is_ok() {
+                child.kill().expect("it runs");
+                child.wait().expect("its end");
+                let _ = decide.send(());
+                break false;
+            }
+            if let Some(status) = child.try_wait().expect("its state") {
+                assert!(status.success(), "{point:?}");
+                break true;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        };
+        *target.lock().expect("the target") = None;
+        killed += usize::from(!ended);
+
+        // In between nobody is without his right: either it has not happened yet, or it has, whole.
+        assert_eq!(value(&ben).is_some(), is_in(&olga, ben.handle()), "{point:?}");
+        assert_eq!(value(&carl), value(&olga), "{point:?}");
+        let finisher = if turn % 2 == 0 { &ana } else { &olga };
+        if is_in(finisher, ben.handle()) {
+            finisher.run(&remove).ok();
+        }
+        // What is written now is for those who are in.
+        let next = format!("token=@{}", ana.file("t", &turn.to_string()));
+        ana.run(&["secret", "edit", "Scans/GitHub", "--field", &next]).ok();
+        for person in [&ana, &olga, &carl] {
+            assert_eq!(value(person), Some(turn.to_string()), "{point:?}: {}", person.handle());
+        }
+        let refused = ben.run(&["secret", "show", "Scans/GitHub", "--reveal"]);
+        assert_eq!(refused.code, 12, "{point:?}: {}{}", refused.stdout, refused.stderr);
+        if ended {
+            break;
+        }
+        ana.run(&["project", "share", "Scans", ben.handle(), "--role", "contributor"])
+            .ok();
+    }
+    assert!(killed >= 8, "killed {killed} times");
+    println!("killed {killed} times");
+}
