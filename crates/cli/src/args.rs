@@ -12,6 +12,7 @@ mod secret;
 mod secret_file;
 mod secret_generate;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
 pub(crate) use secret_file::{SecretExport, SecretImport};
 pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
+pub(crate) use witness::Witness;
 
 const EXAMPLES: &str = "\
 The main job, in six lines:
@@ -153,6 +155,9 @@ pub(crate) enum Verb {
     /// Server: make its data folder from a backup (for a project or a dataset: `project restore`, `dataset restore`)
     #[command(display_order = SERVERS + 2)]
     Restore(Restore),
+    /// Server: co-sign the log of keys of somebody else's, as a witness
+    #[command(display_order = SERVERS + 3)]
+    Witness(Witness),
     /// Look whether this profile, or a server's data, is as it should be
     Doctor(Doctor),
     /// Print a completion script for a shell

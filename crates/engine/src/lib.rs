@@ -66,6 +66,7 @@ mod spaces;
 pub mod staleness;
 pub mod transfer;
 mod trash;
+mod witnesses;
 
 pub use account::Account;
 pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
@@ -92,3 +93,4 @@ pub use sharing::{CouldOpen, Opened, Projects, Trouble, Upkeep};
 pub use signup::NewAccount;
 pub use spaces::{Draft, View};
 pub use trash::Purged;
+pub use witnesses::{WitnessState, Witnessing};
