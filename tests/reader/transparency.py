@@ -118,7 +118,8 @@ def read_checkpoint(text, key):
 def verifier_key(name, kind, key):
     """A key as it is told: C2SP signed-note."""
     data = bytes([kind]) + key
-    return f"{name}+{sha256(name.encode(), b'\n', data)[:4].hex()}+{base64.b64encode(data).decode('ascii')}"
+    key_id = sha256(name.encode(), b"\n", data)[:4]
+    return f"{name}+{key_id.hex()}+{base64.b64encode(data).decode('ascii')}"
 
 
 def read_verifier_key(text, kind):
