@@ -63,6 +63,7 @@ async fn serve(data: &Path, port: u16) -> Running {
         open_signup: true,
         metrics: None,
         tls: None,
+        witnesses: Vec::new(),
     };
     holdfast_server::start(config).await.expect("the server starts")
 }

@@ -21,6 +21,7 @@ pub(crate) async fn start(profile: &Profile, port: Option<u16>) -> Result<Runnin
         open_signup: true,
         metrics: None,
         tls: None,
+        witnesses: Vec::new(),
     };
     holdfast_server::start(config).await.map_err(|error| match error {
         holdfast_server::Error::Listen(at, why) => Error::Unreachable(Unreachable::unsent(format!(

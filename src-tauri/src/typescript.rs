@@ -64,6 +64,8 @@ pub fn text() -> String {
         view::CameView,
         view::MonitorView,
         view::PublishedView,
+        view::WitnessingView,
+        view::WitnessView,
         view::WhoamiView,
         view::WordsView,
         view::CheckedView,

@@ -95,6 +95,7 @@ impl Known {
                 .iter()
                 .map(|&from| self.tree.consistency(from, size))
                 .collect(),
+            cosigned: Vec::new(),
         };
         answer(&json(&serde_json::to_vec(&proof).expect("an answer")))
     }

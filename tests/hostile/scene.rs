@@ -142,6 +142,7 @@ impl Scene {
             open_signup: true,
             metrics: None,
             tls: None,
+            witnesses: Vec::new(),
         };
         let server = holdfast_server::start(config).await.expect("a second server");
         let url = format!("http://{}", server.local_addr());

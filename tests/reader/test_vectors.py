@@ -199,6 +199,29 @@ class LogOfKeys(unittest.TestCase):
             altered = text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1:]
             self.assertIsNone(transparency.read_checkpoint(altered, head[3]), at)
 
+    def test_witnesses(self):
+        file = vectors("protocol", "witness")
+        name, key = transparency.read_verifier_key(file["log"], transparency.LOG)
+        self.assertEqual((name, key.hex()), (transparency.origin(key), file["log_key"]))
+        text = file["checkpoint"]
+        head = transparency.read_checkpoint(text, key)
+        for row in file["witnesses"]:
+            witness = transparency.read_verifier_key(row["verifier_key"], transparency.WITNESS)
+            self.assertEqual(witness, (row["name"], unhex(row["key"])))
+            self.assertEqual(crypto.public_of(crypto.Ed25519PrivateKey.from_private_bytes(unhex(row["seed"]))), witness[1])
+            self.assertIn(row["line"], text)
+            self.assertEqual(transparency.cosigned_at(text, head, witness), row["time"])
+            self.assertIsNone(transparency.cosigned_at(text, {**head, 1: head[1] + 1}, witness))
+            self.assertIsNone(transparency.cosigned_at(text, head, (witness[0], key)))
+        seen = (0, transparency.EMPTY)
+        for request in file["requests"]:
+            old, proof, checkpoint = transparency.read_add_checkpoint(request)
+            head = transparency.read_checkpoint(checkpoint, key)
+            now = (head[1], head[2])
+            self.assertEqual(old, seen[0])
+            self.assertTrue(transparency.continues(seen, now, proof))
+            seen = now
+
 
 class Runs(unittest.TestCase):
     def test_capsule_streams_and_result(self):

@@ -115,6 +115,52 @@ def read_checkpoint(text, key):
     return None
 
 
+def verifier_key(name, kind, key):
+    """A key as it is told: C2SP signed-note."""
+    data = bytes([kind]) + key
+    key_id = sha256(name.encode(), b"\n", data)[:4]
+    return f"{name}+{key_id.hex()}+{base64.b64encode(data).decode('ascii')}"
+
+
+def read_verifier_key(text, kind):
+    """Name and key; `None` for what is not spelled as it must be."""
+    try:
+        name, _, data = text.split("+", 2)
+        key = base64.b64decode(data, validate=True)[1:]
+    except ValueError:
+        return None
+    return (name, key) if len(key) == 32 and verifier_key(name, kind, key) == text else None
+
+
+WITNESS, LOG = 4, 1
+
+
+def cosigned_at(checkpoint, head, witness):
+    """When a witness (name and key) last co-signed the head in a checkpoint, in seconds; `None` if never."""
+    name, key = witness
+    key_id, best = sha256(name.encode(), b"\n\4", key)[:4], None
+    for line in checkpoint.partition("\n\n")[2].split("\n"):
+        parts = line.split(" ")
+        if len(parts) != 3 or parts[:2] != ["\u2014", name]:
+            continue
+        try:
+            data = base64.b64decode(parts[2], validate=True)
+        except ValueError:
+            continue
+        time = int.from_bytes(data[4:12], "big")
+        message = f"cosignature/v1\ntime {time}\n{_note(head[1], head[2], head[3])}".encode("ascii")
+        if len(data) == 76 and data[:4] == key_id and time < 1 << 63 and crypto.verifies_note(key, data[12:], message):
+            best = max(best or 0, time)
+    return best
+
+
+def read_add_checkpoint(text):
+    """The request to a witness: the size it saw last, the proof from there, the checkpoint."""
+    first, _, checkpoint = text.partition("\n\n")
+    old, *proof = first.split("\n")
+    return int(old.removeprefix("old ")), [base64.b64decode(line, validate=True) for line in proof], checkpoint
+
+
 class Log:
     """The log of keys as somebody sees it who asks a server for proofs. Keeps nothing: the first head it meets counts."""
 

@@ -14,6 +14,7 @@ mod tamper;
 mod tree;
 mod walls;
 pub mod window;
+mod witness;
 
 pub use dice::Dice;
 pub use kit::kit_words;
@@ -26,6 +27,7 @@ pub use tamper::{Cell, Tamper};
 pub use tree::{awkward_tree, difference, small_dataset};
 pub use walls::walls;
 pub use window::Window;
+pub use witness::Witness;
 
 use std::path::PathBuf;
 

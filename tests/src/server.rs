@@ -10,6 +10,7 @@ pub struct Server {
     child: Child,
     port: u16,
     fingerprint: Option<String>,
+    log_key: String,
     data: PathBuf,
     log: PathBuf,
     extra: Vec<String>,
@@ -34,11 +35,12 @@ impl Server {
         let log = data.with_extension("log");
         let extra: Vec<String> = extra.iter().map(|&text| text.to_owned()).collect();
         // The system gives a port that nobody else has, and the server says which.
-        let (child, port, fingerprint) = spawn(data, 0, &log, &extra);
+        let (child, port, fingerprint, log_key) = spawn(data, 0, &log, &extra);
         Self {
             child,
             port,
             fingerprint,
+            log_key,
             data: data.to_owned(),
             log,
             extra,
@@ -59,6 +61,12 @@ impl Server {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         self.fingerprint.as_deref().expect("a server with TLS")
+    }
+
+    /// The key of its log of keys, as witnesses are told it.
+    #[must_use]
+    pub fn log_key(&self) -> &str {
+        &self.log_key
     }
 
     /// Its port.
@@ -93,7 +101,7 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub fn restart(&mut self) {
-        (self.child, _, self.fingerprint) = spawn(&self.data, self.port, &self.log, &self.extra);
+        (self.child, _, self.fingerprint, self.log_key) = spawn(&self.data, self.port, &self.log, &self.extra);
     }
 }
 
@@ -104,7 +112,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, Option<String>) {
+fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, Option<String>, String) {
     let errors = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -130,7 +138,8 @@ fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, O
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let address = ready["listening"].as_str().and_then(|url| url.rsplit(':').next());
         if let Some(port) = address.and_then(|port| port.parse().ok()) {
-            return (child, port, ready["fingerprint"].as_str().map(str::to_owned));
+            let said = |name: &str| ready[name].as_str().map(str::to_owned);
+            return (child, port, said("fingerprint"), said("log").unwrap_or_default());
         }
         let _ = child.wait();
         assert!(

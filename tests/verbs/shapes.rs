@@ -39,7 +39,7 @@ fn each_answer_has_its_keys() {
         (&["status"], "alarms handle keys_held news online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
         (&["words"], "checked handle words"),
-        (&["monitor"], "published size"),
+        (&["monitor"], "log published size witnessing"),
         (&["device", "list"], "created_ms current id seen_ms"),
         (&["kit", "new", "--out", &kit], "path"),
         (&["node", "invite"], "command expires_ms operator server token words"),

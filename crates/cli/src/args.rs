@@ -12,6 +12,7 @@ mod secret;
 mod secret_file;
 mod secret_generate;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ pub(crate) use secret::{FieldArg, FieldValue, SecretEdit, SecretVerb, TypeArg};
 pub(crate) use secret_file::{SecretExport, SecretImport};
 pub(crate) use secret_generate::SecretGenerate;
 pub(crate) use serve::Serve;
+pub(crate) use witness::Witness;
 
 const EXAMPLES: &str = "\
 The main job, in six lines:
@@ -156,6 +158,9 @@ pub(crate) enum Verb {
     /// Server: free the handle of somebody who has lost Master Key and Recovery Kit
     #[command(display_order = SERVERS + 3)]
     ResetAccount(ResetAccount),
+    /// Server: co-sign the log of keys of somebody else's, as a witness
+    #[command(display_order = SERVERS + 4)]
+    Witness(Witness),
     /// Look whether this profile, or a server's data, is as it should be
     Doctor(Doctor),
     /// Print a completion script for a shell

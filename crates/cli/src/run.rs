@@ -16,6 +16,7 @@ mod secret;
 mod secret_file;
 mod serve;
 mod unlock;
+mod witness;
 mod workflow;
 
 use clap::error::ErrorKind;
@@ -28,6 +29,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) use become_member::AccountView;
 pub(crate) use on_node::OwnNodeView;
 pub(crate) use serve::ListeningView;
+pub(crate) use witness::WitnessingAtView;
 
 use crate::args::{Cli, Common, NodeVerb, Verb};
 use crate::failure::{Failure, Result};
@@ -44,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
     let answer = match verb {
         Verb::Agent(args) => return agent::run(&common, &args),
         Verb::Serve(args) => return serve::run(screen, args),
+        Verb::Witness(args) => return witness::run(screen, args),
         Verb::Node(NodeVerb::Start(args)) => return on_node::start(screen, &common, args),
         Verb::Doctor(args) => {
             log_to_stderr();
@@ -86,7 +89,7 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         Verb::Words(args) => account::words(args),
         Verb::People => account::people(),
         Verb::Verify(args) => account::verify(args),
-        Verb::Monitor(args) => account::monitor(&args),
+        Verb::Monitor(args) => account::monitor(args),
         Verb::Key(crate::args::KeyVerb::Change(args)) => account::key_change(args)?,
         Verb::Kit(verb) => account::kit(verb)?,
         Verb::Device(verb) => account::device(verb),
@@ -106,7 +109,12 @@ async fn perform(common: &Common, verb: Verb) -> Answer {
         },
         Verb::Run(verb) => return runs::run(common, verb).await,
         Verb::Workflow(verb) => return workflow::run(common, verb).await,
-        Verb::Agent(_) | Verb::Serve(_) | Verb::Doctor(_) | Verb::Completions { .. } | Verb::Man { .. } => {
+        Verb::Agent(_)
+        | Verb::Serve(_)
+        | Verb::Witness(_)
+        | Verb::Doctor(_)
+        | Verb::Completions { .. }
+        | Verb::Man { .. } => {
             return Err(Error::Internal("a verb in the wrong room".into()).into());
         }
     };

@@ -40,6 +40,10 @@ pub enum Command {
     Monitor {
         /// Go on with the log of keys that the server shows now, whatever was seen of it before.
         accept: bool,
+        /// Keys of the witnesses to rely on from now on, on this device; nobody if empty, as before if absent.
+        witnesses: Option<Vec<String>>,
+        /// How many of them have to have co-signed; more than half if absent.
+        witnesses_needed: Option<u32>,
     },
     /// Lists everybody this device knows.
     PeopleList,

@@ -85,6 +85,32 @@ views! {
         size: u64,
         /// Those in the user's name, in the order in which they were published.
         published: Vec<PublishedView>,
+        /// The log's key, as its witnesses are told it.
+        log: String,
+        /// What the witnesses say that this device relies on; null where it relies on none.
+        witnessing: Option<WitnessingView>,
+    }
+    /// What witnesses say about the server's log of keys.
+    WitnessingView {
+        /// How many of them have to have co-signed.
+        needed: usize,
+        /// How many bundles are in the part of the log that so many have co-signed.
+        size: u64,
+        /// As of when, milliseconds since 1970-01-01 UTC.
+        as_of_ms: u64,
+        /// All of them.
+        witnesses: Vec<WitnessView>,
+    }
+    /// One witness.
+    WitnessView {
+        /// Its name.
+        name: String,
+        /// Its key, as it is told.
+        key: String,
+        /// How many bundles are in what it co-signed last, in the last 24 hours; null if there is nothing.
+        size: Option<u64>,
+        /// When it did, milliseconds since 1970-01-01 UTC.
+        signed_ms: Option<u64>,
     }
     /// A bundle that was published in the user's name.
     PublishedView {

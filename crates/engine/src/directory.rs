@@ -8,15 +8,17 @@ use holdfast_protocol::bundle::{VerifiedBundle, verify_chain};
 use holdfast_protocol::entry::SignedEntry;
 use holdfast_protocol::id::{Hash, PrincipalId};
 use holdfast_protocol::transparency::{Head, Leaf, Tree, continues, handle_commitment, included};
-use holdfast_protocol::wire::AskProof;
+use holdfast_protocol::wire::{AskProof, CosignedHead};
+use holdfast_protocol::witness::LogKey;
 use holdfast_protocol::{cbor, limits};
 use minicbor::{Decode, Encode};
 
 use crate::error::{DirectoryFault, Error, Result};
 use crate::ports::Change;
 use crate::session::Session;
+use crate::witnesses::{WITNESSES, Witnessing};
 
-const TABLE: &str = "directory";
+pub(crate) const TABLE: &str = "directory";
 const HEAD: &[u8] = b"head";
 const TOLD: &[u8] = b"told/";
 /// In the place of a space, for the head that came with an invitation.
@@ -51,9 +53,13 @@ struct Told {
 }
 
 /// The newest head, and for each size asked for the proof that it goes on from there.
-struct Proven {
-    seen: Seen,
+pub(crate) struct Proven {
+    pub(crate) seen: Seen,
     consistency: Vec<Option<Vec<Hash>>>,
+    /// The number of each leaf that was asked about.
+    pub(crate) numbers: Vec<u64>,
+    /// Heads that witnesses have co-signed, as the server shows them.
+    pub(crate) cosigned: Vec<CosignedHead>,
 }
 
 /// A bundle that was published in the user's name, as the log of keys has it.
@@ -80,9 +86,13 @@ pub struct Monitored {
     pub size: u64,
     /// In the order in which they were published.
     pub published: Vec<Published>,
+    /// The log's key.
+    pub log: LogKey,
+    /// What the witnesses of this device say; `None` where it relies on none.
+    pub witnessing: Option<Witnessing>,
 }
 
-fn fork(sentence: impl Into<String>) -> Error {
+pub(crate) fn fork(sentence: impl Into<String>) -> Error {
     Error::Directory {
         fault: DirectoryFault::Fork,
         sentence: sentence.into(),
@@ -95,7 +105,7 @@ impl Session {
         self.directory_row(HEAD).await
     }
 
-    async fn directory_row<T: Encode<()> + for<'b> Decode<'b, ()>>(&self, key: &[u8]) -> Result<Option<T>> {
+    pub(crate) async fn directory_row<T: Encode<()> + for<'b> Decode<'b, ()>>(&self, key: &[u8]) -> Result<Option<T>> {
         let row = self.rows.get(TABLE, key).await?;
         row.map(|bytes| cbor::decode(&bytes, limits::ENTRY))
             .transpose()
@@ -133,7 +143,12 @@ impl Session {
     }
 
     /// Asks for the newest head with proofs, and checks them against what was seen before.
-    async fn proven(&self, before: Option<&Seen>, chain: &[VerifiedBundle], mut sizes: Vec<u64>) -> Result<Proven> {
+    pub(crate) async fn proven(
+        &self,
+        before: Option<&Seen>,
+        chain: &[VerifiedBundle],
+        mut sizes: Vec<u64>,
+    ) -> Result<Proven> {
         let leaves: Vec<Hash> = chain.iter().map(|bundle| Leaf::of(bundle).hash()).collect();
         sizes.extend(before.map(|seen| seen.head.size));
         let ask = AskProof { leaves, sizes };
@@ -172,11 +187,14 @@ impl Session {
                 )));
             }
         }
+        let mut numbers = Vec::with_capacity(chain.len());
         for ((leaf, found), bundle) in ask.leaves.iter().zip(&answer.inclusion).zip(chain) {
             let there = found
                 .as_ref()
-                .is_some_and(|found| included(*leaf, found.number, head.size, head.root, &found.path));
-            if !there {
+                .filter(|found| included(*leaf, found.number, head.size, head.root, &found.path));
+            if let Some(found) = there {
+                numbers.push(found.number);
+            } else {
                 return Err(Error::Directory {
                     fault: DirectoryFault::Unlogged,
                     sentence: format!(
@@ -192,6 +210,8 @@ impl Session {
                 seen_ms: self.now_ms(),
             },
             consistency: answer.consistency,
+            numbers,
+            cosigned: answer.cosigned,
         })
     }
 
@@ -325,6 +345,8 @@ impl Session {
         let chain = self.account().bundles()?;
         let proven = self.proven(None, &chain, Vec::new()).await?;
         let mut changes = self.forget_directory().await?;
+        // Whom one relies on is no matter of what the server shows.
+        changes.retain(|change| !matches!(change, Change::Delete(_, key) if key == WITNESSES));
         changes.push(self.seen_row(&proven.seen));
         self.write(changes).await
     }
@@ -335,6 +357,10 @@ impl Session {
     /// [`Error::Directory`] when the log is not what it was, or not what its head says.
     pub async fn monitor(&self) -> Result<Monitored> {
         self.check_directory().await?;
+        let witnessing = self.witnessing().await?;
+        if let Some(witnessing) = witnessing.as_ref().filter(|witnessing| witnessing.enough().is_none()) {
+            return Err(witnessing.too_few());
+        }
         let head = self
             .seen_directory()
             .await?
@@ -395,8 +421,19 @@ impl Session {
         Ok(Monitored {
             size: head.size,
             published,
+            log: LogKey(head.key),
+            witnessing,
         })
     }
+}
+
+/// A moment as people write it, UTC.
+pub(crate) fn moment(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
+    time::OffsetDateTime::from_unix_timestamp(seconds).map_or_else(
+        |_| "a time that does not exist".into(),
+        |time| format!("{} {:02}:{:02} UTC", time.date(), time.hour(), time.minute()),
+    )
 }
 
 /// A day as people and logs write it, UTC.

@@ -17,6 +17,8 @@ pub enum DirectoryFault {
     Fork,
     /// It does not have a bundle that the server gives out.
     Unlogged,
+    /// Too few of the witnesses that this device relies on have seen it, or that part of it.
+    Unwitnessed,
 }
 
 /// The engine's errors. [`Error::code`] is stable.
@@ -232,6 +234,7 @@ impl Error {
                 DirectoryFault::Rollback => "directory-rollback",
                 DirectoryFault::Fork => "directory-fork",
                 DirectoryFault::Unlogged => "directory-unlogged",
+                DirectoryFault::Unwitnessed => "directory-unwitnessed",
             },
             Self::Conflict(_) => "conflict",
             Self::CannotMove(_) => "cannot-move",
@@ -308,6 +311,12 @@ impl Error {
                 fault: DirectoryFault::Unlogged,
                 ..
             } => "Don't use these keys. Tell whoever runs the server; it may have to be updated.",
+            Self::Directory {
+                fault: DirectoryFault::Unwitnessed,
+                ..
+            } => {
+                "Try again in a minute; all else goes on meanwhile. If it stays, ask whoever runs the server, or a witness, what is wrong there. Where it is urgent, compare six words with whom it is about (`holdfast verify`): that takes no witness."
+            }
             Self::Directory { .. } => {
                 "Nobody new can be added until you decide. Compare the six words of those you share with (`holdfast verify`), and ask whoever runs the server whether a backup was put back. If that explains it, `holdfast monitor --accept` goes on; nothing is lost."
             }

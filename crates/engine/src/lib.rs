@@ -69,6 +69,7 @@ mod spaces;
 pub mod staleness;
 pub mod transfer;
 mod trash;
+mod witnesses;
 
 pub use account::Account;
 pub use certificate::{Distrust, fingerprint_text, parse_fingerprint};
@@ -96,3 +97,4 @@ pub use sharing::{CouldOpen, Opened, Projects, Trouble, Upkeep};
 pub use signup::NewAccount;
 pub use spaces::{Draft, View};
 pub use trash::Purged;
+pub use witnesses::{WitnessState, Witnessing};

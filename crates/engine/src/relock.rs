@@ -4,7 +4,7 @@
 //! earlier epochs: with the server's help, or a copy of its disk, whoever had those epochs opens them still. This job opens each
 //! such version and seals it anew, item by item: new packs first, then one entry that puts the new versions in the place of
 //! the old ones and drops the old packs. The log is where it stands: an item is done when none of its packs is from before the
-//! current epoch. What it does not do, and why versions change their author: ADR 15.
+//! current epoch. What it does not do, and why versions change their author: ADR 16.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

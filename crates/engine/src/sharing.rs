@@ -158,6 +158,10 @@ impl Session {
         if person.bundle.bundle.principal == self.principal() {
             return Err(Error::AlreadyExists("That is you: you are in it already.".into()));
         }
+        if let Err(error) = self.witnessed(&person).await {
+            self.forget_unused(handle).await?;
+            return Err(error);
+        }
         if !person.pinned {
             // Before the key is wrapped: stopped in between, nothing would hold the next answer against these keys. And a
             // device that has never seen this person must not take keys from before a change that this one relied on.

@@ -7,6 +7,7 @@
 //! - [`export`]: secrets in a file of their own
 //! - [`context`]: what every box is bound to
 //! - [`transparency`]: the log of all bundles, and proofs about it
+//! - [`witness`]: who co-signs heads of that log
 //! - [`wire`]: the messages of the server's API
 //!
 //! The binding text is `docs/spec/`; each module names its page.
@@ -29,6 +30,7 @@ pub mod run;
 pub mod secretvalue;
 pub mod transparency;
 pub mod wire;
+pub mod witness;
 
 pub use refusal::Refusal;
 pub use secretvalue::{KeyField, SecretText};

@@ -59,6 +59,18 @@ pub const RESULT_SENTENCE: usize = 1_024;
 pub const LEAF: usize = 256;
 /// Checkpoint of the log of keys, cosignatures included.
 pub const CHECKPOINT: usize = 16 << 10;
+/// Name of a key that signs notes.
+pub const KEY_NAME: usize = 128;
+/// Steps of a proof in a request for a cosignature (C2SP tlog-witness).
+pub const PROOF_LINES: usize = 63;
+/// Request for a cosignature: the proof, each hash a line of base64, and the checkpoint.
+pub const ADD_CHECKPOINT: usize = 64 + PROOF_LINES * 45 + CHECKPOINT;
+/// Witnesses that a device relies on, and co-signed heads that it looks at in one answer.
+pub const WITNESSES: usize = 16;
+/// How old a cosignature may be that a client counts, milliseconds.
+pub const COSIGNATURE_AGE_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far a witness's clock may be ahead of a client's, milliseconds.
+pub const COSIGNATURE_AHEAD_MS: u64 = 10 * 60 * 1000;
 /// Leaves, and earlier sizes, of which one request may ask proofs.
 pub const PROOFS: usize = 256;
 /// Leaves in one answer.

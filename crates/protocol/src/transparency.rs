@@ -13,7 +13,7 @@ use crate::limits;
 
 const FORMAT: u32 = 1;
 /// The type byte of Ed25519 in a signed note's key id.
-const ED25519: u8 = 1;
+pub(crate) const ED25519: u8 = 1;
 
 /// What is said of one published bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -300,8 +300,8 @@ pub fn origin(key: &[u8; 32]) -> String {
 }
 
 /// The first four bytes of a signature line, which say by which key it is (C2SP signed-note).
-fn key_id(name: &str, key: &[u8; 32]) -> [u8; 4] {
-    let digest = sha256(&[name.as_bytes(), b"\n", &[ED25519], key]);
+pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
+    let digest = sha256(&[name.as_bytes(), b"\n", &[kind], key]);
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
@@ -320,7 +320,7 @@ impl Head {
     }
 
     /// The signed text.
-    fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         let root = STANDARD.encode(self.root.as_bytes());
         format!("{}\n{}\n{root}\n", origin(&self.key), self.size)
     }
@@ -336,7 +336,7 @@ impl Head {
     #[must_use]
     pub fn checkpoint(&self) -> String {
         let name = origin(&self.key);
-        let line = STANDARD.encode([&key_id(&name, &self.key)[..], &self.signature].concat());
+        let line = STANDARD.encode([&key_id(&name, ED25519, &self.key)[..], &self.signature].concat());
         format!("{}\n\u{2014} {name} {line}\n", self.note())
     }
 
@@ -371,7 +371,7 @@ impl Head {
             let Some((id, signature)) = bytes.split_first_chunk::<4>() else {
                 return Err(malformed);
             };
-            if by != name || *id != key_id(&name, key) {
+            if by != name || *id != key_id(&name, ED25519, key) {
                 continue;
             }
             let head = Self {

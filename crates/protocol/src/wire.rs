@@ -230,6 +230,16 @@ messages! {
         inclusion: Vec<Option<Inclusion>>,
         /// In the order asked: proofs of RFC 6962; null for a size that the log does not have.
         consistency: Vec<Option<Vec<Hash>>>,
+        /// The newest head of each witness, newest first; absent where the server has none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cosigned: Vec<CosignedHead>,
+    }
+    /// A head that witnesses have co-signed.
+    struct CosignedHead {
+        /// C2SP checkpoint with their lines.
+        checkpoint: String,
+        /// The proof of RFC 6962 that the newest head goes on from it.
+        path: Vec<Hash>,
     }
     /// `GET /v1/directory/leaves`
     struct Leaves {

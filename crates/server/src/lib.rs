@@ -6,6 +6,7 @@
 //! - [`sqlite`], [`folder`]: the default adapters
 //! - `routes`: one thin handler for each route of `docs/spec/wire.md`
 //! - [`serve`]: starting and stopping it all
+//! - [`witness`]: the process that co-signs the log of keys of somebody else's server
 //! - [`ops`]: backup, restore and doctor of a data folder
 
 mod auth;
@@ -24,6 +25,7 @@ mod routes;
 pub mod rules;
 pub mod serve;
 pub mod sqlite;
+pub mod witness;
 
 pub use openapi::openapi_json;
-pub use serve::{Config, Error, Running, Tls, start};
+pub use serve::{Config, Error, Running, Tls, WitnessAt, start};

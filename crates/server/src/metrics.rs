@@ -41,7 +41,7 @@ impl Metrics {
         *answered.entry(key).or_default() += 1;
     }
 
-    fn text(&self, totals: Totals) -> String {
+    fn text(&self, totals: Totals, witnesses: (usize, usize)) -> String {
         let mut text = String::new();
         let head = |name: &str, kind: &str, help: &str| format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
         text += &head("holdfast_requests_total", "counter", "Requests that were answered.");
@@ -66,6 +66,13 @@ impl Metrics {
         );
         let _ = writeln!(text, "holdfast_runs{{state=\"queued\"}} {}", totals.queued_runs);
         let _ = writeln!(text, "holdfast_runs{{state=\"running\"}} {}", totals.running_runs);
+        text += &head(
+            "holdfast_witnesses",
+            "gauge",
+            "Witnesses that have co-signed the newest head of the log of keys, and those that have not.",
+        );
+        let _ = writeln!(text, "holdfast_witnesses{{state=\"current\"}} {}", witnesses.0);
+        let _ = writeln!(text, "holdfast_witnesses{{state=\"behind\"}} {}", witnesses.1);
         text += &head("holdfast_uptime_seconds", "gauge", "Since the server started.");
         let _ = writeln!(text, "holdfast_uptime_seconds {}", self.begun.elapsed().as_secs());
         text
@@ -93,7 +100,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 async fn show(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Failure> {
     let totals = app.rules.totals().await?;
-    Ok(([(header::CONTENT_TYPE, FORMAT)], app.metrics.text(totals)))
+    Ok((
+        [(header::CONTENT_TYPE, FORMAT)],
+        app.metrics.text(totals, app.rules.witnesses()),
+    ))
 }
 
 #[cfg(test)]
@@ -109,13 +119,14 @@ mod tests {
         for word in ["BREW", "WHEN"] {
             metrics.count(&Method::from_bytes(word.as_bytes()).unwrap(), "(none)", 404);
         }
-        let text = metrics.text(Totals {
+        let totals = Totals {
             spaces: 3,
             live_bytes: 99,
             nodes: 4,
             queued_runs: 5,
             running_runs: 6,
-        });
+        };
+        let text = metrics.text(totals, (2, 1));
         for line in [
             "holdfast_requests_total{method=\"GET\",route=\"/v1/me\",status=\"200\"} 2",
             "holdfast_requests_total{method=\"GET\",route=\"/v1/me\",status=\"401\"} 1",
@@ -125,6 +136,8 @@ mod tests {
             "holdfast_nodes 4",
             "holdfast_runs{state=\"queued\"} 5",
             "holdfast_runs{state=\"running\"} 6",
+            "holdfast_witnesses{state=\"current\"} 2",
+            "holdfast_witnesses{state=\"behind\"} 1",
             "# TYPE holdfast_uptime_seconds gauge",
         ] {
             assert!(text.lines().any(|said| said == line), "{line} in {text}");

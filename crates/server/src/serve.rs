@@ -1,7 +1,9 @@
 //! Starting and stopping the server: in the app, in the command line, in a test.
 
-mod connections;
+pub(crate) mod connections;
+mod post;
 mod tls;
+mod witnesses;
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_protocol::witness::{LogKey, Witness};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -48,6 +51,17 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// With which certificate TLS is spoken; plain HTTP if absent.
     pub tls: Option<Tls>,
+    /// Who is asked to co-sign the log of keys.
+    pub witnesses: Vec<WitnessAt>,
+}
+
+/// A witness, and where it takes checkpoints.
+#[derive(Debug, Clone)]
+pub struct WitnessAt {
+    /// Its name and key.
+    pub witness: Witness,
+    /// Its address (`https://witness.example.org`), before `/add-checkpoint`. What comes from there has to bear its signature.
+    pub url: String,
 }
 
 /// Why the server did not start.
@@ -74,6 +88,9 @@ pub enum Error {
     /// The origin is not scheme, host and port.
     #[error("{0:?} is not an origin like https://files.example.org")]
     Origin(String),
+    /// The address of a witness is not one.
+    #[error("{0:?} is not an address like https://witness.example.org")]
+    Witness(String),
     /// The certificate or its key can't be used.
     #[error("TLS can't be set up: {0}")]
     Tls(String),
@@ -100,6 +117,7 @@ pub struct Running {
     accepting: JoinHandle<()>,
     cleaning: JoinHandle<()>,
     measuring: Option<JoinHandle<()>>,
+    witnessing: Vec<JoinHandle<()>>,
     _lock: File,
 }
 
@@ -162,6 +180,7 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
     if let Some(beyond) = config.metrics.filter(|address| !address.ip().is_loopback()) {
         return Err(Error::Metrics(beyond));
     }
+    let witnesses = witnesses::ready(&config.witnesses)?;
     let origins = Origins::new(config.origin.as_deref()).map_err(Error::Origin)?;
     let names = tls::names(config.listen.ip(), origins.host());
     let ready = config.tls.as_ref().map(|tls| tls::ready(tls, &config.data, names));
@@ -203,6 +222,9 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
     };
     let accepting = tokio::spawn(connections::accept(listener, acceptor, router(app), stopping.clone()));
     let cleaning = tokio::spawn(look_after(Arc::clone(&rules), stopping.clone()));
+    rules.expect_witnesses(witnesses.len());
+    let ask = |(by, at)| tokio::spawn(witnesses::ask(Arc::clone(&rules), by, at, stopping.clone()));
+    let witnessing = witnesses.into_iter().map(ask).collect();
     tracing::info!(port = local.port(), "listening");
     Ok(Running {
         local,
@@ -214,6 +236,7 @@ async fn run(config: Config, lock: File, ports: Ports) -> Result<Running, Error>
         cleaning,
         metrics,
         measuring,
+        witnessing,
         _lock: lock,
     })
 }
@@ -244,6 +267,12 @@ impl Running {
         self.fingerprint
     }
 
+    /// The key of the log of keys, as witnesses are told it.
+    #[must_use]
+    pub fn log_key(&self) -> LogKey {
+        self.rules.log_key()
+    }
+
     /// Cleans up now.
     ///
     /// # Errors
@@ -264,6 +293,7 @@ impl Running {
         if let Some(measuring) = &self.measuring {
             measuring.abort();
         }
+        self.witnessing.iter().for_each(JoinHandle::abort);
         self.database.close().await;
         tracing::info!("stopped");
     }
@@ -278,6 +308,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stopping.cancel();
         self.cleaning.abort();
+        self.witnessing.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -34,6 +34,7 @@ impl Stage {
             open_signup: true,
             metrics: None,
             tls: None,
+            witnesses: Vec::new(),
         };
         let server = holdfast_server::start(config).await.expect("the server starts");
         Self { folder, server }

@@ -204,7 +204,15 @@ words: string, } | { "verb": "monitor",
 /**
  * Go on with the log of keys that the server shows now, whatever was seen of it before.
  */
-accept: boolean, } | { "verb": "people-list" } | { "verb": "key-change", 
+accept: boolean, 
+/**
+ * Keys of the witnesses to rely on from now on, on this device; nobody if empty, as before if absent.
+ */
+witnesses: Array<string> | null, 
+/**
+ * How many of them have to have co-signed; more than half if absent.
+ */
+witnesses_needed: number | null, } | { "verb": "people-list" } | { "verb": "key-change", 
 /**
  * The new Master Key.
  */
@@ -989,7 +997,15 @@ size: number,
 /**
  * Those in the user's name, in the order in which they were published.
  */
-published: Array<PublishedView>, };
+published: Array<PublishedView>, 
+/**
+ * The log's key, as its witnesses are told it.
+ */
+log: string, 
+/**
+ * What the witnesses say that this device relies on; null where it relies on none.
+ */
+witnessing: WitnessingView | null, };
 
 export type PublishedView = { 
 /**
@@ -1020,6 +1036,42 @@ words: string | null,
  * Whether it is one of the account's as this device knows them.
  */
 known: boolean, };
+
+export type WitnessingView = { 
+/**
+ * How many of them have to have co-signed.
+ */
+needed: number, 
+/**
+ * How many bundles are in the part of the log that so many have co-signed.
+ */
+size: number, 
+/**
+ * As of when, milliseconds since 1970-01-01 UTC.
+ */
+as_of_ms: number, 
+/**
+ * All of them.
+ */
+witnesses: Array<WitnessView>, };
+
+export type WitnessView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its key, as it is told.
+ */
+key: string, 
+/**
+ * How many bundles are in what it co-signed last, in the last 24 hours; null if there is nothing.
+ */
+size: number | null, 
+/**
+ * When it did, milliseconds since 1970-01-01 UTC.
+ */
+signed_ms: number | null, };
 
 export type WhoamiView = { 
 /**

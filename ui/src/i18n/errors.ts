@@ -36,6 +36,9 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   },
   "directory-rollback": { next: DIRECTORY },
   "directory-fork": { next: DIRECTORY },
+  "directory-unwitnessed": {
+    next: "Try again in a minute; all else goes on meanwhile. If it stays, ask whoever runs the server, or a witness, what is wrong there. Where it is urgent, compare the six words with this person: that takes no witness.",
+  },
   cancelled: { next: "It goes on where it was." },
 };
 

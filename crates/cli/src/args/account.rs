@@ -205,9 +205,15 @@ Examples:
   holdfast monitor                   # every key that was ever published in your name
   holdfast monitor --json | jq '.published[] | select(.known | not)'
   holdfast monitor --accept          # after a backup of the server was put back, and only then
+  holdfast monitor --witness holdfast-witness/4f…+9c1e2a70+BHq… --witness witness.example.org/w1+…
+  holdfast monitor --no-witnesses
 
 The server keeps a log of all keys that it gives out, and nothing goes out of it unnoticed. If
-there is a key in your name that this computer does not know, the exit code is 21.";
+there is a key in your name that this computer does not know, the exit code is 21.
+
+A witness belongs to somebody else than the server does, and co-signs that log as it grows. Once
+witnesses are named, this computer shares with somebody new only if enough of them have seen the
+same keys (else: exit code 21), or if you have compared words. Nothing else waits for them.";
 
 #[derive(Args)]
 #[command(after_help = MONITOR)]
@@ -215,6 +221,15 @@ pub(crate) struct Monitor {
     /// Go on with the log that the server shows now, whatever this computer saw before
     #[arg(long)]
     pub(crate) accept: bool,
+    /// Rely on this witness (and those in further ones of this option) from now on, in the place of those before
+    #[arg(long = "witness", value_name = "KEY")]
+    pub(crate) witnesses: Vec<String>,
+    /// How many of the witnesses have to have co-signed [default: more than half]
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    pub(crate) witnesses_needed: Option<u32>,
+    /// Rely on no witness any more
+    #[arg(long, conflicts_with = "witnesses")]
+    pub(crate) no_witnesses: bool,
 }
 
 #[derive(Subcommand)]

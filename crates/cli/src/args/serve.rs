@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use holdfast_server::Tls;
+use holdfast_server::{Tls, WitnessAt};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,6 +12,7 @@ Examples:
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --origin https://files.example.org
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --metrics 127.0.0.1:9710
   holdfast serve --data /srv/holdfast --listen 0.0.0.0:7710 --origin https://files.example.org:7710 --tls-self-signed
+  holdfast serve --data /srv/holdfast --witness holdfast-witness/4f…+9c1e2a70+BHq…=https://witness.example.org
   holdfast serve --data ./server --json      # {\"listening\":\"http://127.0.0.1:41233\"} once it is ready";
 
 #[derive(Args)]
@@ -50,6 +51,9 @@ pub(crate) struct Serve {
     /// Speak TLS with a certificate that the server makes; people compare its fingerprint once
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
+    /// Have this witness co-sign the log of keys; repeat it for more (`holdfast help witness`)
+    #[arg(long = "witness", value_name = "KEY=URL", value_parser = witness)]
+    pub(crate) witnesses: Vec<WitnessAt>,
 }
 
 impl Serve {
@@ -62,6 +66,18 @@ impl Serve {
             _ => self.tls_self_signed.then_some(Tls::SelfSigned),
         }
     }
+}
+
+/// The key that a witness shows, and its address.
+fn witness(text: &str) -> Result<WitnessAt, String> {
+    // A key has no `=`: 33 bytes are 44 characters of base64.
+    let (key, url) = text.split_once('=').ok_or("expected KEY=URL")?;
+    Ok(WitnessAt {
+        witness: key
+            .parse()
+            .map_err(|_| format!("{key:?} is not the key of a witness"))?,
+        url: url.to_owned(),
+    })
 }
 
 /// Bytes, or a number with K, M, G or T: powers of 1024.

@@ -3,7 +3,7 @@
 use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
     MonitorView, ProjectDetail, ProjectView, PurgedView, RelockView, RemovedView, ShareView, StatusView, WhoamiView,
-    WordsView,
+    WitnessingView, WordsView,
 };
 use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
@@ -12,7 +12,7 @@ use holdfast_protocol::item::{ItemKind, PinState};
 use super::clean;
 use super::table::{Table, bytes, count, facts};
 use super::when::{day, minute};
-use crate::run::{AccountView, ListeningView, OwnNodeView};
+use crate::run::{AccountView, ListeningView, OwnNodeView, WitnessingAtView};
 
 pub(crate) fn status(view: StatusView) -> String {
     let Some(handle) = view.handle else {
@@ -125,11 +125,23 @@ pub(crate) fn listening(view: ListeningView) -> String {
         )
     });
     format!(
-        "Listening on {}\n{}{}Stop with Ctrl-C.\n",
+        "Listening on {}\n{}{}Key of its log of keys, for witnesses:\n    {}\nStop with Ctrl-C.\n",
         view.listening,
         fingerprint.unwrap_or_default(),
-        metrics.unwrap_or_default()
+        metrics.unwrap_or_default(),
+        view.log
     )
+}
+
+pub(crate) fn witnessing_at(view: WitnessingAtView) -> String {
+    let key = format!(
+        "Key of this witness, for servers and those who rely on it:\n    {}\n",
+        view.key
+    );
+    match view.listening {
+        Some(url) => format!("Listening on {url}\n{key}Stop with Ctrl-C.\n"),
+        None => key,
+    }
 }
 
 /// One's own, to read out.
@@ -176,6 +188,25 @@ pub(crate) fn verified(view: WordsView) -> String {
     format!("They match. {} is checked from now on.\n", clean(&view.handle))
 }
 
+fn witnesses(said: &WitnessingView) -> String {
+    let mut table = Table::new(&["WITNESS", "SAW", "WHEN"]);
+    for row in &said.witnesses {
+        table.row([
+            clean(&row.name),
+            row.size.map_or_else(|| "nothing".into(), |size| count(size, "key")),
+            row.signed_ms.map_or_else(|| "not in the last 24 hours".into(), minute),
+        ]);
+    }
+    format!(
+        "{} of them have been seen by {} of {} witnesses, as of {}.\n{}",
+        said.size,
+        said.needed,
+        said.witnesses.len(),
+        minute(said.as_of_ms),
+        table.text("")
+    )
+}
+
 pub(crate) fn monitor(view: MonitorView) -> String {
     let mut table = Table::new(&["NUMBER", "MADE", "SECURITY WORDS", "WHOSE"]);
     for found in &view.published {
@@ -193,11 +224,13 @@ pub(crate) fn monitor(view: MonitorView) -> String {
         ]);
     }
     let unknown = view.published.iter().any(|found| !found.known);
+    let witnesses = view.witnessing.as_ref().map(witnesses);
     format!(
-        "{}{} in the server's log of keys, {} in your name.\n{}",
+        "{}{} in the server's log of keys, {} in your name.\n{}{}",
         table.text(""),
         count(view.size, "key"),
         view.published.len(),
+        witnesses.unwrap_or_default(),
         if unknown {
             "If you did not make it, on another computer or before you started over, somebody pretends to be you. Tell those you \
              work with, by voice, and whoever runs the server.\n"

@@ -36,9 +36,16 @@ pub(super) fn verify(args: Verify) -> Job {
     )
 }
 
-pub(super) fn monitor(args: &Monitor) -> Job {
-    let accept = args.accept;
-    Job::new(Command::Monitor { accept }, tell(output::monitor))
+pub(super) fn monitor(args: Monitor) -> Job {
+    let named = !args.witnesses.is_empty() || args.no_witnesses;
+    Job::new(
+        Command::Monitor {
+            accept: args.accept,
+            witnesses: named.then_some(args.witnesses),
+            witnesses_needed: args.witnesses_needed,
+        },
+        tell(output::monitor),
+    )
 }
 
 pub(super) fn key_change(args: KeyChange) -> Result<Job> {

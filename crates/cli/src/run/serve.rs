@@ -25,6 +25,8 @@ pub(crate) struct ListeningView {
     /// The address of the metrics, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<String>,
+    /// The key of its log of keys, for witnesses.
+    pub(crate) log: String,
 }
 
 pub(super) fn run(screen: Screen, args: Serve) -> u8 {
@@ -64,6 +66,7 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
         open_signup: !args.no_signup,
         metrics: args.metrics,
         tls,
+        witnesses: args.witnesses,
     };
     let mut running = holdfast_server::start(config).await.map_err(refused)?;
     let view = ListeningView {
@@ -72,6 +75,7 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
         metrics: running
             .metrics_addr()
             .map(|address| format!("http://{address}/metrics")),
+        log: running.log_key().to_string(),
     };
     let shown = screen.show(done(&view)?, &tell(output::listening));
     if shown != exit::DONE {
@@ -97,6 +101,7 @@ fn refused(error: holdfast_server::Error) -> Failure {
     match error {
         Refused::Origin(_) => Failure::usage(message, "Give --origin as https://HOST, with a port if need be."),
         Refused::Metrics(_) => Failure::usage(message, "Give --metrics as 127.0.0.1:PORT."),
+        Refused::Witness(_) => Failure::usage(message, "Give --witness as KEY=URL, with http:// or https://."),
         Refused::Tls(_) => Failure::usage(
             message,
             "Check the files of --tls-cert and --tls-key: both are PEM, and belong together.",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use holdfast_crypto::{Phrase, security_words};
 use holdfast_engine::api::Api;
 use holdfast_engine::ports::{Progress, Unreachable};
-use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session};
+use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session, Witnessing};
 use holdfast_protocol::item::PinState;
 
 use crate::app::{App, done, ended};
@@ -14,7 +14,7 @@ use crate::kit_pdf::{KitFile, draft_kit};
 use crate::types::bits_of;
 use crate::view::{
     CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, MonitorView, Outcome, PersonView, PublishedView,
-    SkippedView, StatusView, WhoamiView, WordsView,
+    SkippedView, StatusView, WhoamiView, WitnessView, WitnessingView, WordsView,
 };
 
 pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
@@ -26,7 +26,17 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
             let person = app.session().await?.verify_person(&handle, &words).await?;
             done(&words_view(&person))
         }
-        Command::Monitor { accept } => monitor(&*app.session().await?, accept).await,
+        Command::Monitor {
+            accept,
+            witnesses,
+            witnesses_needed,
+        } => {
+            let session = app.session().await?;
+            if let Some(witnesses) = witnesses {
+                session.rely_on_witnesses(&witnesses, witnesses_needed).await?;
+            }
+            monitor(&session, accept).await
+        }
         Command::PeopleList => people(app, &*app.session().await?).await,
         Command::KeyChange {
             phrase,
@@ -215,8 +225,26 @@ async fn monitor(session: &Session, accept: bool) -> Result<Outcome> {
     let view = MonitorView {
         size: monitored.size,
         published,
+        log: monitored.log.to_string(),
+        witnessing: monitored.witnessing.and_then(witnessing),
     };
     ended(ending, &view)
+}
+
+fn witnessing(said: Witnessing) -> Option<WitnessingView> {
+    let (size, as_of_ms) = said.enough()?;
+    let rows = said.witnesses.into_iter().map(|row| WitnessView {
+        name: row.witness.name().to_owned(),
+        key: row.witness.to_string(),
+        size: row.signed.map(|(size, _)| size),
+        signed_ms: row.signed.map(|(_, time_ms)| time_ms),
+    });
+    Some(WitnessingView {
+        needed: said.needed,
+        size,
+        as_of_ms,
+        witnesses: rows.collect(),
+    })
 }
 
 pub(super) fn words_view(person: &Person) -> WordsView {

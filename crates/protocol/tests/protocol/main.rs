@@ -18,3 +18,4 @@ mod runs;
 mod sizes;
 mod support;
 mod transparency;
+mod witness;

@@ -1,13 +1,16 @@
 //! The directory: other people's bundles, for signed-in accounts, and the log of all of them (`docs/spec/transparency.md`).
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
 
 use holdfast_crypto::{Key32, SignKey, hkdf_expand, label};
 use holdfast_protocol::id::{Hash, PrincipalId};
 use holdfast_protocol::transparency::{Head, Tree};
-use holdfast_protocol::wire::{AskProof, B64, DirectoryEntry, Inclusion, Leaves, Proof};
+use holdfast_protocol::wire::{AskProof, B64, CosignedHead, DirectoryEntry, Inclusion, Leaves, Proof};
+use holdfast_protocol::witness::{AddCheckpoint, LogKey, Witness};
 use holdfast_protocol::{cbor, limits};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::buckets::Limit;
 use super::{Failure, Rules};
@@ -17,6 +20,17 @@ use crate::ports::Session;
 pub(super) struct Log {
     key: SignKey,
     grown: Mutex<Grown>,
+    /// How many leaves the tree in memory has.
+    size: watch::Sender<u64>,
+    cosigned: std::sync::Mutex<Cosigned>,
+}
+
+/// What witnesses have said, newest of each. In memory alone: they are asked again when the server starts.
+#[derive(Default)]
+struct Cosigned {
+    asked: usize,
+    /// By the witness's key: the head, and the witness's line under it.
+    by: BTreeMap<[u8; 32], (Head, String)>,
 }
 
 #[derive(Default)]
@@ -30,6 +44,8 @@ impl Log {
         Self {
             key: SignKey::from_seed(hkdf_expand(secret, &label("directory-key"))),
             grown: Mutex::default(),
+            size: watch::Sender::new(0),
+            cosigned: std::sync::Mutex::default(),
         }
     }
 }
@@ -38,6 +54,28 @@ impl Grown {
     fn head(&self, key: &SignKey) -> Head {
         let size = self.tree.size();
         Head::sign(size, self.tree.root(size).expect("its own size"), key)
+    }
+}
+
+impl Log {
+    fn cosigned(&self) -> std::sync::MutexGuard<'_, Cosigned> {
+        self.cosigned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cosigned {
+    /// A head with the lines of those for whom it is the newest.
+    fn checkpoint(&self, head: &Head) -> String {
+        let lines = self.by.values().filter(|(signed, _)| signed == head);
+        lines.fold(head.checkpoint(), |text, (_, line)| text + line)
+    }
+
+    /// The heads, each once, newest first.
+    fn heads(&self) -> Vec<&Head> {
+        let mut heads: Vec<&Head> = self.by.values().map(|(head, _)| head).collect();
+        heads.sort_by_key(|head| Reverse(head.size));
+        heads.dedup();
+        heads
     }
 }
 
@@ -83,7 +121,51 @@ impl Rules {
     pub async fn checkpoint(&self, caller: Session) -> Result<String, Failure> {
         self.limiter
             .take(Limit::Proof, caller.principal.as_bytes(), self.now_ms())?;
-        Ok(self.grown().await?.head(&self.log.key).checkpoint())
+        let head = self.grown().await?.head(&self.log.key);
+        Ok(self.log.cosigned().checkpoint(&head))
+    }
+
+    /// The key of the log, as witnesses are told it.
+    pub(crate) fn log_key(&self) -> LogKey {
+        LogKey(*self.log.key.public().as_bytes())
+    }
+
+    /// Tells whenever the log has grown.
+    pub(crate) fn log_grew(&self) -> watch::Receiver<u64> {
+        self.log.size.subscribe()
+    }
+
+    /// The newest head, and the request to a witness who saw so many leaves last; `None` where there were never so many.
+    ///
+    /// # Errors
+    /// As the database reports.
+    pub(crate) async fn ask_witness(&self, old: u64) -> Result<(Head, Option<AddCheckpoint>), Failure> {
+        let grown = self.grown().await?;
+        let head = grown.head(&self.log.key);
+        let request = grown.tree.consistency(old, head.size).map(|proof| AddCheckpoint {
+            old,
+            proof,
+            checkpoint: head.checkpoint(),
+        });
+        Ok((head, request))
+    }
+
+    /// How many witnesses there are to be.
+    pub(crate) fn expect_witnesses(&self, number: usize) {
+        self.log.cosigned().asked = number;
+    }
+
+    /// Keeps what a witness said, its line having been verified.
+    pub(crate) fn keep_cosignature(&self, by: &Witness, head: Head, line: String) {
+        self.log.cosigned().by.insert(*by.key(), (head, line));
+    }
+
+    /// How many witnesses have co-signed the newest head, and how many have not.
+    pub(crate) fn witnesses(&self) -> (usize, usize) {
+        let size = *self.log.size.borrow();
+        let cosigned = self.log.cosigned();
+        let current = cosigned.by.values().filter(|(head, _)| head.size == size).count();
+        (current, cosigned.asked.saturating_sub(current))
     }
 
     /// Proofs about the log of keys, all against its newest head.
@@ -98,6 +180,17 @@ impl Rules {
         }
         let grown = self.grown().await?;
         let head = grown.head(&self.log.key);
+        let cosigned = {
+            let cosigned = self.log.cosigned();
+            let heads = cosigned.heads().into_iter();
+            let shown = heads.filter_map(|earlier| {
+                Some(CosignedHead {
+                    checkpoint: cosigned.checkpoint(earlier),
+                    path: grown.tree.consistency(earlier.size, head.size)?,
+                })
+            });
+            shown.collect()
+        };
         let inclusion = |leaf: &Hash| {
             let number = *grown.numbers.get(leaf)?;
             let path = grown.tree.inclusion(number, head.size)?;
@@ -112,6 +205,7 @@ impl Rules {
                 .iter()
                 .map(|&earlier| grown.tree.consistency(earlier, head.size))
                 .collect(),
+            cosigned,
         })
     }
 
@@ -138,6 +232,9 @@ impl Rules {
                 grown.tree.push(hash);
             }
             if leaves.len() < limits::LEAVES_PER_PAGE {
+                let size = grown.tree.size();
+                let larger = |known: &mut u64| std::mem::replace(known, size) != size;
+                self.log.size.send_if_modified(larger);
                 return Ok(grown);
             }
         }

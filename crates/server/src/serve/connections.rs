@@ -22,7 +22,7 @@ use crate::auth::Ends;
 use crate::limits;
 
 /// Serves connections until `stopping`, then until all are done. Dropping the future cuts them off.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,

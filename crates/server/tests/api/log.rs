@@ -1,8 +1,12 @@
 //! The log of keys: each bundle is in it, the log only grows, and is the same after a restart.
 
+use std::time::{Duration, Instant};
+
 use holdfast_protocol::id::Hash;
 use holdfast_protocol::transparency::{Head, Leaf, Tree, continues, included};
 use holdfast_protocol::wire::{AskProof, Leaves, Proof};
+use holdfast_protocol::witness::Cosignature;
+use holdfast_server::{WitnessAt, witness};
 use reqwest::StatusCode;
 
 use crate::people::Person;
@@ -99,4 +103,71 @@ async fn the_log_is_for_people_who_are_signed_in_and_within_limits() {
             (StatusCode::UNPROCESSABLE_ENTITY, "refused")
         );
     }
+}
+
+/// A witness in this process, and a server that asks it.
+#[tokio::test]
+async fn a_checkpoint_has_the_lines_of_the_witnesses() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start().await;
+    let config = witness::Config {
+        data: folder.path().join("witness"),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        logs: vec![server.running().log_key()],
+    };
+    let running = witness::start(config).await.unwrap();
+    let by = running.witness().clone();
+    let at = WitnessAt {
+        witness: by.clone(),
+        url: format!("http://{}", running.local_addr()),
+    };
+    // One that nobody answers for, and one whose address belongs to another key.
+    let silent = WitnessAt {
+        url: "http://127.0.0.1:9".into(),
+        ..at.clone()
+    };
+    let wrong = WitnessAt {
+        witness: witness::key_of(&folder.path().join("other")).unwrap(),
+        ..at.clone()
+    };
+    server
+        .restart_with(|config| config.witnesses = vec![silent, wrong.clone(), at])
+        .await;
+    let (client, _) = server.join(&Person::new(1, "ana")).await;
+    for number in 1..=3 {
+        if number > 1 {
+            server.join(&Person::new(number, &format!("person-{number}"))).await;
+        }
+        let begun = Instant::now();
+        loop {
+            let (head, proof) = prove(&client, Vec::new(), Vec::new()).await;
+            let (_, body) = client.get("/v1/directory/checkpoint").await;
+            let text = String::from_utf8(body.0).unwrap();
+            assert_eq!(
+                Head::from_checkpoint(&text, &proof.key.0).unwrap(),
+                head,
+                "it is the newest, co-signed or not"
+            );
+            assert!(Cosignature::find(&text, &head, &wrong.witness).is_none());
+            if Cosignature::find(&text, &head, &by).is_some() {
+                assert_eq!(head.size, u64::from(number));
+                let [one] = &prove(&client, Vec::new(), Vec::new()).await.1.cosigned[..] else {
+                    panic!("one head");
+                };
+                assert_eq!((&one.checkpoint, one.path.len()), (&text, 0));
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    // The witness is gone: what it said stays, with a proof to what is new.
+    running.stop().await;
+    server.join(&Person::new(9, "person-9")).await;
+    let (head, proof) = prove(&client, Vec::new(), Vec::new()).await;
+    let [one] = &proof.cosigned[..] else { panic!("one head") };
+    let signed = Head::from_checkpoint(&one.checkpoint, &proof.key.0).unwrap();
+    assert_eq!((head.size, signed.size), (4, 3));
+    assert!(continues((3, signed.root), (4, head.root), &one.path));
+    assert!(Cosignature::find(&one.checkpoint, &signed, &by).is_some());
 }

@@ -56,6 +56,7 @@ pub fn config(data: &Path) -> Config {
         open_signup: true,
         metrics: None,
         tls: None,
+        witnesses: Vec::new(),
     }
 }
 
@@ -105,6 +106,12 @@ impl Server {
         self.running.take().unwrap().stop().await;
         let (running, database) = Self::run(&self.config, &self.clock).await;
         (self.running, self.database) = (Some(running), database);
+    }
+
+    /// The same with a changed configuration.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.restart().await;
     }
 
     pub fn running(&self) -> &Running {
