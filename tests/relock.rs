@@ -3,8 +3,6 @@
 
 #[path = "relock/cut.rs"]
 mod cut;
-#[path = "under_load/opener.rs"]
-mod opener;
 #[path = "relock/process.rs"]
 mod process;
 #[path = "relock/scene.rs"]

@@ -189,7 +189,8 @@ fn whoever_takes_a_freed_handle_is_nobody_to_those_who_knew_the_person() {
         (&her_words.clone().into(), &true.into(), &"changed".into())
     );
     assert_eq!(bens(&ana.run(&["people"]).ok()), [checked(&his_id, false)]);
-    ana.run(&["project", "share", "Own", BEN]).fails(ALARM);
+    ana.run(&["project", "share", "Own", BEN, "--role", "reader"])
+        .fails(ALARM);
     stage.nobody_was_let_in(&eve);
 
     // Ana's own work goes on, with Ben's account in it as it was.
@@ -243,7 +244,9 @@ fn who_starts_over_is_let_in_anew_once_the_words_were_compared() {
         [checked(&old, true)]
     );
     // Not even Ana can let the old account in again by accident.
-    let refused = ana.run(&["project", "share", "Own", &old]).fails(ALARM);
+    let refused = ana
+        .run(&["project", "share", "Own", &old, "--role", "reader"])
+        .fails(ALARM);
     assert_eq!(code(&refused), "keys-changed");
 
     ana.run(&["project", "share", "Scans", BEN, "--role", "contributor"])
@@ -294,7 +297,7 @@ fn anas_devices_agree_on_whose_the_name_is() {
     stage.reset(BEN).ok();
     let again = stage.signs_up_as_ben("again");
     let new = id(&again);
-    let share = |who: &Person, name: &str| who.run(&["project", "share", "Own", name]);
+    let share = |who: &Person, name: &str| who.run(&["project", "share", "Own", name, "--role", "reader"]);
     let out = |who: &Person| who.run(&["project", "remove", "Own", &new]).ok();
 
     // Refused on both, in both orders of asking; compared on the one, good on the other.
@@ -333,7 +336,9 @@ fn anas_devices_agree_on_whose_the_name_is() {
     phone
         .run(&["signin", "--server", &stage.server.url(), "--handle", ana.handle()])
         .ok();
-    phone.run(&["project", "share", "Own", &old]).fails(ALARM);
+    phone
+        .run(&["project", "share", "Own", &old, "--role", "reader"])
+        .fails(ALARM);
     let members = phone.run(&["project", "members", "Own"]).ok();
     assert_eq!(bens(&members), [checked(&new, false)]);
 }
@@ -399,7 +404,10 @@ fn the_log_of_keys_keeps_both_and_monitors_say_so() {
     assert_eq!(size(&again), (ALARM, 3));
     stage.ben.run(&["project", "list"]).fails(ALARM);
     stage.ana.run(&["verify", BEN, "--words", &words(&again)]).ok();
-    stage.ana.run(&["project", "share", "Own", BEN]).ok();
+    stage
+        .ana
+        .run(&["project", "share", "Own", BEN, "--role", "reader"])
+        .ok();
     assert_eq!(size(&stage.ana), (0, 3));
 }
 

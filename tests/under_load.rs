@@ -5,8 +5,6 @@
 
 #[path = "under_load/actors.rs"]
 mod actors;
-#[path = "under_load/opener.rs"]
-mod opener;
 #[path = "under_load/round.rs"]
 mod round;
 #[path = "under_load/town.rs"]

@@ -263,7 +263,8 @@ async fn cut_change(change: Change, after: bool) {
             .count();
         match scene.out(change) {
             Some(out) => {
-                assert_eq!(openers, 2, "{what}: one genesis, one end");
+                // Beside the genesis.
+                assert_eq!(openers, 1, "{what}: one end");
                 let end = log
                     .iter()
                     .find(|signed| ends(&signed.entry.op, signed.entry.author, out.principal()));
@@ -280,7 +281,7 @@ async fn cut_change(change: Change, after: bool) {
             }
             // An owner who types it again renews it again.
             None => {
-                assert!((2..=3).contains(&openers), "{what}: {openers}");
+                assert!((1..=2).contains(&openers), "{what}: {openers}");
                 assert_eq!(read(&scene.ben, space).await.as_deref(), Some("new"), "{what}");
             }
         }
@@ -293,28 +294,28 @@ async fn cut_change(change: Change, after: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_cut_before_each_request_is_finished_by_any_owner() {
-    cut_change(Change::Remove, false).await;
+    Box::pin(cut_change(Change::Remove, false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_cut_after_each_request_is_finished_by_any_owner() {
-    cut_change(Change::Remove, true).await;
+    Box::pin(cut_change(Change::Remove, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_cut_before_and_after_each_request_is_finished_by_any_owner() {
-    cut_change(Change::Withdraw, false).await;
-    cut_change(Change::Withdraw, true).await;
+    Box::pin(cut_change(Change::Withdraw, false)).await;
+    Box::pin(cut_change(Change::Withdraw, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_cut_before_and_after_each_request_is_finished_by_any_owner() {
-    cut_change(Change::Renew, false).await;
-    cut_change(Change::Renew, true).await;
+    Box::pin(cut_change(Change::Renew, false)).await;
+    Box::pin(cut_change(Change::Renew, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_cut_before_and_after_each_request_is_finished_by_any_owner() {
-    cut_change(Change::Rotate, false).await;
-    cut_change(Change::Rotate, true).await;
+    Box::pin(cut_change(Change::Rotate, false)).await;
+    Box::pin(cut_change(Change::Rotate, true)).await;
 }

@@ -13,8 +13,8 @@ use holdfast_protocol::entry::Role;
 use holdfast_testkit::{Stage, phrase};
 use tokio::sync::{Notify, mpsc};
 
-use crate::opener::laid_out;
 use crate::scene::{Scene, relock};
+use holdfast_tests::opener::laid_out;
 
 /// A way to the server that is cut at one request.
 struct Cut {

@@ -12,7 +12,7 @@ use holdfast_testkit::Stage;
 use holdfast_tests::{Dice, difference};
 use tokio_util::sync::CancellationToken;
 
-use crate::opener::{Keys, laid_out, raw_log};
+use holdfast_tests::opener::{Keys, laid_out, raw_log};
 
 /// Somebody's version: item, number from 1, and the folder that it was made of.
 pub(crate) type Made = (ItemId, usize, PathBuf);
@@ -130,10 +130,15 @@ impl Scene {
 
     /// How many manifests and chunks of live versions open with every key that Ben's device has, and that the log and the packs up
     /// to entry `until` hold for whoever has those.
-    pub(crate) async fn opens_for_ben(&self, reader: &Session, old: &[crate::opener::Laid], until: u64) -> usize {
+    pub(crate) async fn opens_for_ben(
+        &self,
+        reader: &Session,
+        old: &[holdfast_tests::opener::Laid],
+        until: u64,
+    ) -> usize {
         let log: Vec<_> = raw_log(reader, self.space).await;
         let before: Vec<_> = log.into_iter().filter(|signed| signed.entry.seq < until).collect();
-        let old: Vec<&crate::opener::Laid> = old.iter().collect();
+        let old: Vec<&holdfast_tests::opener::Laid> = old.iter().collect();
         let store = self.stage.folder().join("ben@example.org.db");
         let keys = Keys::of(&self.ben, &store, &before, &old).await;
         assert!(keys.count() > 20 && keys.opened > 5, "he had nothing");

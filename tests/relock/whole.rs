@@ -11,8 +11,8 @@ use holdfast_protocol::entry::Role;
 use holdfast_testkit::{Stage, phrase};
 use tokio::sync::{Notify, mpsc};
 
-use crate::opener::laid_out;
 use crate::scene::{Scene, folder, relock, upload};
+use holdfast_tests::opener::laid_out;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_all_keys_from_before_nothing_opens_of_what_is_live() {

@@ -6,6 +6,7 @@ pub mod eye;
 mod kit;
 pub mod layer;
 mod node;
+pub mod opener;
 mod person;
 mod proxy;
 mod relay;

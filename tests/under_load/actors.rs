@@ -16,7 +16,7 @@ use holdfast_tests::Dice;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::town::{Resident, Town};
+use crate::town::Town;
 
 /// How long anything is tried again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -80,7 +80,6 @@ macro_rules! until_done {
         }
     }};
 }
-pub(crate) use until_done;
 
 pub(crate) async fn nap(dice: &mut Dice, at_most_ms: u64) {
     tokio::time::sleep(Duration::from_millis(dice.below(at_most_ms))).await;
@@ -105,7 +104,8 @@ fn next_version(before: &Path, after: &Path, dice: &mut Dice) {
         }
     }
     let size = 1 + dice.below(40_000);
-    dice.file(&after.join("small").join(dice.below(8).to_string()), size);
+    let changed = dice.below(8).to_string();
+    dice.file(&after.join("small").join(changed), size);
     dice.file(&after.join("more"), 1_500_000 + size);
 }
 

@@ -11,9 +11,9 @@ use holdfast_protocol::item::ItemKind;
 use holdfast_tests::Dice;
 
 use crate::actors::{Kept, Order, Storm, lock, secret, upload, write_folder, write_task};
-use crate::opener::{laid_out, raw_log};
 use crate::town::{Killer, Resident, Town};
 use crate::verdict::{Looked, Out, all_read, is_refused, opens_nothing_after, replays};
+use holdfast_tests::opener::{laid_out, raw_log};
 
 /// How long the last runs may take to come in.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -14,8 +14,8 @@ use holdfast_tests::difference;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Kept, Storm, lock, secret, upload};
-use crate::opener::{Keys, Laid, opens_wrap};
 use crate::town::Resident;
+use holdfast_tests::opener::{Keys, Laid, opens_wrap};
 
 /// Everything about a project that everybody has to agree on.
 #[derive(PartialEq, Eq)]
@@ -193,12 +193,11 @@ pub(crate) async fn opens_nothing_after(
     let added = |pack: &PackId| state.packs().get(pack).map_or(u64::MAX, |pack| pack.added_seq);
     let (old, new): (Vec<&Laid>, Vec<&Laid>) = laid.iter().partition(|one| added(&one.at().pack) < from);
     let keys = Keys::of(session, store, &before, &old).await;
-    // It would find something if there were something.
-    assert_eq!(
-        keys.opened > 10,
-        reads_before,
-        "{out:?}: {} boxes from before open",
-        keys.opened
+    // It would find something if there were something: who was put out early has read three entries at least.
+    let opened = keys.opened;
+    assert!(
+        if reads_before { opened >= 3 } else { opened <= 10 },
+        "{out:?}: {opened} boxes from before open"
     );
     let mut looked = Looked {
         keys: keys.count(),

@@ -5,7 +5,6 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use holdfast_tests::{Event, Moment, Person, Relay, Server, Verdict};
-use serde_json::Value;
 
 fn value(person: &Person) -> Option<String> {
     let shown = person.run(&["secret", "show", "Scans/GitHub", "--reveal"]);
@@ -15,7 +14,7 @@ fn value(person: &Person) -> Option<String> {
 fn is_in(owner: &Person, handle: &str) -> bool {
     let members = owner.run(&["project", "members", "Scans"]).ok();
     let members = members.as_array().expect("members");
-    members.iter().any(|member| member["handle"] == Value::from(handle))
+    members.iter().any(|member| member["handle"] == handle)
 }
 
 #[test]

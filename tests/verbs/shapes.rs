@@ -31,14 +31,14 @@ fn each_answer_has_its_keys() {
     assert_eq!(keys(&signed_in), "bits handle id kit server skipped words");
 
     let project = "bytes changed_ms encrypted fresh id members name role trashed trouble";
-    let member = "checked checked_ms handle id kind me role since_ms words";
+    let member = "checked checked_ms handle id kind me replaced role since_ms words";
     let item = "bytes changed_by changed_ms files id kind name trashed versions";
     let version = "author bytes created_ms files id note version";
     let secret = "changed changed_ms expires_ms id name trashed_ms type";
-    let in_order: [(&[&str], &str); 50] = [
+    let in_order: [(&[&str], &str); 51] = [
         (&["status"], "alarms handle keys_held news online server unlocked"),
         (&["whoami"], "bits handle id key_changes name server words"),
-        (&["words"], "checked handle words"),
+        (&["words"], "another checked handle words"),
         (&["monitor"], "log published size witnessing"),
         (&["device", "list"], "created_ms current id seen_ms"),
         (&["kit", "new", "--out", &kit], "path"),
@@ -53,10 +53,14 @@ fn each_answer_has_its_keys() {
         ),
         (
             &["verify", "ben@example.org", "--words", bens.as_str().expect("words")],
-            "checked handle words",
+            "another checked handle words",
         ),
-        (&["people"], "checked handle id projects since_ms words"),
+        (&["people"], "checked handle id projects replaced since_ms words"),
         (&["project", "members", "Scans"], member),
+        (
+            &["project", "relock", "Scans", "--dry-run"],
+            "bytes dropped_bytes items left versions",
+        ),
         (
             &["project", "role", "Scans", "ben@example.org", "--role", "contributor"],
             member,

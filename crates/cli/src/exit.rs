@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 38] = [
+const CODES: [(&str, u8); 39] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),

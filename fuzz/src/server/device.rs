@@ -51,7 +51,9 @@ impl Transport for Answering {
 /// A row: table, key, value.
 pub(super) type Kept = (&'static str, Vec<u8>, Vec<u8>);
 
-pub(super) struct Rows(Mutex<BTreeMap<(&'static str, Vec<u8>), Vec<u8>>>);
+type ByPlace = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
+
+pub(super) struct Rows(Mutex<ByPlace>);
 
 #[async_trait]
 impl Store for Rows {

@@ -8,7 +8,7 @@ export type SecretType = "git" | "aws" | "credentials" | "api-key" | "ssh" | "da
 
 export type PinState = "not-checked" | "checked" | "changed";
 
-export type Stage = "keys" | "reading" | "sending" | "receiving" | "checking" | "committing" | "rewrapping" | "copying";
+export type Stage = "keys" | "reading" | "sending" | "receiving" | "checking" | "committing" | "rewrapping" | "resealing" | "copying";
 
 export type Step = { 
 /**
@@ -288,7 +288,15 @@ project: string, } | { "verb": "project-purge",
 /**
  * Name or id.
  */
-project: string, } | { "verb": "project-share", 
+project: string, } | { "verb": "project-relock", 
+/**
+ * Name or id.
+ */
+project: string, 
+/**
+ * Only says what there is to do.
+ */
+dry_run?: boolean, } | { "verb": "project-share", 
 /**
  * Name or id.
  */
@@ -2878,6 +2886,38 @@ bytes: number,
  */
 project: boolean, };
 
+export type RelockView = { 
+/**
+ * Items.
+ */
+items: number, 
+/**
+ * Their versions.
+ */
+versions: number, 
+/**
+ * Bytes of files in these.
+ */
+bytes: number, 
+/**
+ * Bytes of packs that are no longer needed; the server keeps those for thirty days.
+ */
+dropped_bytes: number, 
+/**
+ * What was left as it is.
+ */
+left: Array<LeftView>, };
+
+export type LeftView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Why.
+ */
+error: ErrorView, };
+
 export type DeviceView = { 
 /**
  * Its id.
@@ -3887,6 +3927,7 @@ export type Answers = {
   "project-delete": DoneView,
   "project-restore": DoneView,
   "project-purge": PurgedView,
+  "project-relock": RelockView,
   "project-share": ShareView,
   "project-invite": InvitationView,
   "project-role": MemberView,

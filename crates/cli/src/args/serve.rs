@@ -12,7 +12,7 @@ Examples:
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --origin https://files.example.org
   holdfast serve --data /srv/holdfast --listen 127.0.0.1:7710 --metrics 127.0.0.1:9710
   holdfast serve --data /srv/holdfast --listen 0.0.0.0:7710 --origin https://files.example.org:7710 --tls-self-signed
-  holdfast serve --data /srv/holdfast --witness holdfast-witness/4f…+9c1e2a70+BHq…=https://witness.example.org
+  holdfast serve --data /srv/holdfast --witness KEY=https://witness.example.org   # the key it printed
   holdfast serve --data ./server --json      # {\"listening\":\"http://127.0.0.1:41233\"} once it is ready";
 
 #[derive(Args)]

@@ -16,10 +16,11 @@ use holdfast_protocol::{cbor, context};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
-pub(crate) type Key = [u8; 32];
+/// The bytes of a box key.
+pub type Key = [u8; 32];
 
 /// The log of a project as the server has it.
-pub(crate) async fn raw_log(reader: &Session, space: SpaceId) -> Vec<SignedEntry> {
+pub async fn raw_log(reader: &Session, space: SpaceId) -> Vec<SignedEntry> {
     let mut all = Vec::new();
     loop {
         let page = reader.api().entries(space, all.len() as u64).await.expect("the log");
@@ -32,15 +33,24 @@ pub(crate) async fn raw_log(reader: &Session, space: SpaceId) -> Vec<SignedEntry
 }
 
 /// A version of files with all that its manifest names.
-pub(crate) struct Laid {
-    pub(crate) item: ItemId,
-    pub(crate) version: Version,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) chunks: Vec<ChunkRef>,
+pub struct Laid {
+    /// Of which item.
+    pub item: ItemId,
+    /// The version.
+    pub version: Version,
+    /// Its manifest, as it lies at the server.
+    pub sealed: Vec<u8>,
+    /// All chunks of its files.
+    pub chunks: Vec<ChunkRef>,
 }
 
 impl Laid {
-    pub(crate) fn at(&self) -> &ManifestRef {
+    /// Where its manifest lies.
+    ///
+    /// # Panics
+    /// For what is no version of files.
+    #[must_use]
+    pub fn at(&self) -> &ManifestRef {
         match &self.version.content {
             Content::Files { manifest, .. } => manifest,
             _ => unreachable!("only versions of files are laid out"),
@@ -49,7 +59,7 @@ impl Laid {
 }
 
 /// Every version of files in a project.
-pub(crate) async fn laid_out(reader: &Session, space: &Space) -> Vec<Laid> {
+pub async fn laid_out(reader: &Session, space: &Space) -> Vec<Laid> {
     let id = space.authority().space();
     let mut all = Vec::new();
     for item in space.contents().items().values() {
@@ -95,16 +105,16 @@ async fn sealed(reader: &Session, space: SpaceId, at: &ManifestRef) -> Vec<u8> {
 }
 
 /// Keys of one device, and of all that could be opened with them.
-pub(crate) struct Keys {
+pub struct Keys {
     all: BTreeSet<Key>,
     /// Bodies and manifests that opened.
-    pub(crate) opened: usize,
+    pub opened: usize,
 }
 
 impl Keys {
     /// Everything in the memory of an unlocked device and in its rows, and then, again and again, what stands in the boxes that
     /// these keys open: bodies of the log and manifests, up to entry `until`. `laid` is what the server let its owner read until then.
-    pub(crate) async fn of(session: &Session, store: &Path, log: &[SignedEntry], laid: &[&Laid]) -> Self {
+    pub async fn of(session: &Session, store: &Path, log: &[SignedEntry], laid: &[&Laid]) -> Self {
         let mut all = BTreeSet::new();
         session.show_keys(&mut |key| all.extend(Key::try_from(key).ok()));
         let mut keys = Self { all, opened: 0 };
@@ -160,12 +170,12 @@ impl Keys {
     }
 
     /// How many different ones there are.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 
     /// Whether the body of an entry opens.
-    pub(crate) fn opens_body(&self, signed: &SignedEntry) -> bool {
+    pub fn opens_body(&self, signed: &SignedEntry) -> bool {
         let entry = &signed.entry;
         let place = context::entry_body(entry.space, entry.epoch, entry.seq, entry.prev);
         entry
@@ -175,7 +185,7 @@ impl Keys {
     }
 
     /// Whether a version's manifest opens, be it with a key that follows from that of a run.
-    pub(crate) fn opens_manifest(&self, space: SpaceId, version: &Laid) -> bool {
+    pub fn opens_manifest(&self, space: SpaceId, version: &Laid) -> bool {
         let place = context::manifest(space, version.item, version.version.id);
         let opens = |key: &Key32| open(key, &place, &version.sealed).is_ok();
         self.keys()
@@ -183,14 +193,14 @@ impl Keys {
     }
 
     /// Whether a chunk opens: its key is there, or follows from one that is. A box opens under one key alone.
-    pub(crate) fn opens_chunk(&self, chunk: &ChunkRef) -> bool {
+    pub fn opens_chunk(&self, chunk: &ChunkRef) -> bool {
         let right = chunk.key.key().expose();
         self.all.contains(right) || self.keys().any(|key| chunk_key(&key, chunk.id).expose() == right)
     }
 }
 
 /// Whether a wrap in an entry opens with somebody's private keys, whomever it is addressed to.
-pub(crate) fn opens_wrap(session: &Session, signed: &SignedEntry) -> bool {
+pub fn opens_wrap(session: &Session, signed: &SignedEntry) -> bool {
     let (entry, keyring) = (&signed.entry, session.keyring());
     entry.op.wraps().iter().cloned().any(|mut wrap| {
         wrap.bundle = keyring.current().bundle().hash;
