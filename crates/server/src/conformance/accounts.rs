@@ -309,28 +309,28 @@ pub(super) async fn invitations(database: &dyn Database) {
 
 /// What was signed stays, under the name that it was signed under; whatever let somebody act for the account goes.
 pub(super) async fn a_freed_handle_is_the_next_ones(database: &dyn Database) {
-    let mut lost = account(90, "lost");
-    lost.recovery = Some(recovery(90));
+    let mut lost = account(200, "lost");
+    lost.recovery = Some(recovery(200));
     database.create_account(lost).await.expect("an account");
-    for n in [90, 91] {
+    for n in [200, 201] {
         let lasting = super::tokens(n, 10_000, 10_000);
         database
-            .create_device(principal(90), device(n), lasting, 5)
+            .create_device(principal(200), device(n), lasting, 5)
             .await
             .expect("a device");
     }
-    let invitation = InvitationId([90; 16]);
+    let invitation = InvitationId([200; 16]);
     database
-        .create_invitation(principal(90), invitation, 10_000, 2, 10)
+        .create_invitation(principal(200), invitation, 10_000, 2, 10)
         .await
         .expect("an invitation");
-    let node_token = hash(90, 50);
+    let node_token = hash(200, 50);
     database
-        .create_node_token(principal(90), node_token, 10_000, 2, 10)
+        .create_node_token(principal(200), node_token, 10_000, 2, 10)
         .await
         .expect("a token for a node");
     let before = database.leaves(0, 1_000).await.expect("leaves");
-    let whole = database.account(principal(90)).await.expect("an answer");
+    let whole = database.account(principal(200)).await.expect("an answer");
 
     let missing = Err(StoreError::Missing);
     assert_eq!(database.release_handle("nobody", 20).await, missing);
@@ -340,23 +340,23 @@ pub(super) async fn a_freed_handle_is_the_next_ones(database: &dyn Database) {
         "a node has an end of its own"
     );
     let released = database.release_handle("lost", 20).await.expect("freed");
-    assert_eq!((released.principal, released.devices), (principal(90), 2));
+    assert_eq!((released.principal, released.devices), (principal(200), 2));
     assert_eq!(database.release_handle("lost", 21).await, missing, "it is free");
 
     // Nobody signs in, renews, recovers or lets anybody in as the account.
-    for name in ["lost".to_owned(), format!("released {}", principal(90))] {
+    for name in ["lost".to_owned(), format!("released {}", principal(200))] {
         assert_eq!(database.account_by_handle(&name).await.expect("an answer"), None);
     }
-    assert_eq!(tokens_of(database, 90, 30).await, None);
-    assert!(database.devices(principal(90)).await.expect("devices").is_empty());
+    assert_eq!(tokens_of(database, 200, 30).await, None);
+    assert!(database.devices(principal(200)).await.expect("devices").is_empty());
     let renewed = database
-        .renew(super::tokens(91, 0, 0).refresh, super::tokens(92, 9_000, 9_000), 30)
+        .renew(super::tokens(201, 0, 0).refresh, super::tokens(202, 9_000, 9_000), 30)
         .await;
     assert_eq!(renewed, Ok(Renewal::Unknown));
-    assert_eq!(database.recovery(recovery(90).locator).await.expect("an answer"), None);
+    assert_eq!(database.recovery(recovery(200).locator).await.expect("an answer"), None);
     assert!(
         database
-            .invitations(principal(90), 30)
+            .invitations(principal(200), 30)
             .await
             .expect("invitations")
             .is_empty()
@@ -365,57 +365,57 @@ pub(super) async fn a_freed_handle_is_the_next_ones(database: &dyn Database) {
     assert_eq!(claimed, Err(StoreError::Missing));
 
     // Nor with what was under way in that moment.
-    let late = super::tokens(93, 9_000, 9_000);
-    let device_late = database.create_device(principal(90), device(93), late, 30).await;
+    let late = super::tokens(203, 9_000, 9_000);
+    let device_late = database.create_device(principal(200), device(203), late, 30).await;
     assert_eq!(device_late, Err(StoreError::Missing));
     let keys = NewKeys {
-        principal: principal(90),
-        bundle: bundle(90, 1),
+        principal: principal(200),
+        bundle: bundle(200, 1),
         link: LinkBox {
-            old: hash(90, 0),
-            new: hash(90, 1),
+            old: hash(200, 0),
+            new: hash(200, 1),
             sealed: B64(vec![1]),
         },
         recovery: None,
-        keep: device(90),
+        keep: device(200),
     };
     assert_eq!(database.change_keys(keys).await, Err(StoreError::Missing));
-    let kit = database.set_recovery(principal(90), Some(recovery(90))).await;
+    let kit = database.set_recovery(principal(200), Some(recovery(200))).await;
     assert_eq!(kit, Err(StoreError::Missing));
     let invited = database
-        .create_invitation(principal(90), invitation, 10_000, 2, 30)
+        .create_invitation(principal(200), invitation, 10_000, 2, 30)
         .await;
     assert_eq!(invited, Err(StoreError::Missing));
     let drawn = database
-        .create_node_token(principal(90), node_token, 10_000, 2, 30)
+        .create_node_token(principal(200), node_token, 10_000, 2, 30)
         .await;
     assert_eq!(drawn, Err(StoreError::Missing));
 
     // What others have verified is as it was.
-    assert_eq!(database.account(principal(90)).await.expect("an answer"), whole);
-    assert_eq!(database.chain(principal(90)).await.expect("a chain"), [vec![8, 90, 0]]);
+    assert_eq!(database.account(principal(200)).await.expect("an answer"), whole);
+    assert_eq!(database.chain(principal(200)).await.expect("a chain"), [vec![8, 200, 0]]);
     assert_eq!(database.leaves(0, 1_000).await.expect("leaves"), before);
-    assert_eq!(database.heads_of(principal(90)).await.expect("heads").len(), 1);
+    assert_eq!(database.heads_of(principal(200)).await.expect("heads").len(), 1);
 
     assert_eq!(
-        database.create_account(account(90, "lost")).await,
+        database.create_account(account(200, "lost")).await,
         Err(StoreError::Exists),
         "the same account does not come back"
     );
     database
-        .create_account(account(94, "lost"))
+        .create_account(account(204, "lost"))
         .await
         .expect("the next one");
     let found = database.account_by_handle("lost").await.expect("an answer");
-    assert_eq!(found.map(|account| account.principal), Some(principal(94)));
+    assert_eq!(found.map(|account| account.principal), Some(principal(204)));
     let leaves = database.leaves(0, 1_000).await.expect("leaves");
     assert_eq!(leaves[..before.len()], before);
     assert_eq!(
         leaves[before.len()..],
-        [Leaf::new(principal(94), "lost", 0, hash(94, 0))]
+        [Leaf::new(principal(204), "lost", 0, hash(204, 0))]
     );
     assert_eq!(
         database.release_handle("lost", 40).await.expect("once more").principal,
-        principal(94)
+        principal(204)
     );
 }
