@@ -393,7 +393,10 @@ pub(super) async fn a_freed_handle_is_the_next_ones(database: &dyn Database) {
 
     // What others have verified is as it was.
     assert_eq!(database.account(principal(200)).await.expect("an answer"), whole);
-    assert_eq!(database.chain(principal(200)).await.expect("a chain"), [vec![8, 200, 0]]);
+    assert_eq!(
+        database.chain(principal(200)).await.expect("a chain"),
+        [vec![8, 200, 0]]
+    );
     assert_eq!(database.leaves(0, 1_000).await.expect("leaves"), before);
     assert_eq!(database.heads_of(principal(200)).await.expect("heads").len(), 1);
 
