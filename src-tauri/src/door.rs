@@ -11,7 +11,7 @@ use holdfast_commands::view::KeyChangeView;
 use holdfast_commands::{App, Command, Hidden, write_kit};
 use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::{Progress, Step, Unreachable};
+use holdfast_engine::ports::{Cause, Progress, Step, Unreachable};
 use holdfast_engine::{
     Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Session, fingerprint_text, parse_fingerprint,
     rng,
@@ -204,7 +204,7 @@ pub(crate) async fn check_server(desk: &Desk, address: &str, fingerprint: Option
     let (version, distrust) = match Api::anonymous(host.transport.clone()).info().await {
         Ok(info) => (Some(info.version), None),
         Err(Error::Unreachable(Unreachable {
-            distrust: Some(distrust),
+            cause: Cause::Distrust(distrust),
             ..
         })) => (None, Some(distrust)),
         Err(other) => return Err(other),

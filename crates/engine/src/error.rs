@@ -3,7 +3,7 @@
 use holdfast_protocol::Refusal;
 use holdfast_protocol::bundle::BundleError;
 
-use crate::ports::{StoreError, Unreachable};
+use crate::ports::{Cause, StoreError, Unreachable};
 
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -168,9 +168,10 @@ pub enum Error {
 }
 
 fn not_reached(unreachable: &Unreachable) -> String {
-    match unreachable.distrust {
-        Some(_) => unreachable.reason.clone(),
-        None => format!("The server can't be reached ({unreachable}). Nothing was lost."),
+    match unreachable.cause {
+        Cause::Distrust(_) => unreachable.reason.clone(),
+        Cause::NeedsTls => "This server speaks https, and its address begins with http. Nothing was lost.".into(),
+        Cause::Network => format!("The server can't be reached ({unreachable}). Nothing was lost."),
     }
 }
 
@@ -238,10 +239,11 @@ impl Error {
             },
             Self::Conflict(_) => "conflict",
             Self::CannotMove(_) => "cannot-move",
-            Self::Unreachable(silent) => silent
-                .distrust
-                .as_ref()
-                .map_or("unreachable", |distrust| distrust.code()),
+            Self::Unreachable(silent) => match &silent.cause {
+                Cause::Network => "unreachable",
+                Cause::NeedsTls => "needs-https",
+                Cause::Distrust(distrust) => distrust.code(),
+            },
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
             Self::NotShown(_) => "not-shown",
@@ -324,9 +326,10 @@ impl Error {
             Self::CannotMove(_) => {
                 "Nothing was changed. `holdfast relocate --dry-run` lists what would move and what would not."
             }
-            Self::Unreachable(silent) => match &silent.distrust {
-                Some(distrust) => distrust.next(),
-                None => "Check the network and the address, then do it again.",
+            Self::Unreachable(silent) => match &silent.cause {
+                Cause::Distrust(distrust) => distrust.next(),
+                Cause::NeedsTls => "Begin its address with https:// and do it again.",
+                Cause::Network => "Check the network and the address, then do it again.",
             },
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",
