@@ -64,6 +64,15 @@ impl Door {
         text
     }
 
+    /// The page that took the Master Key is done. That it was a sign-in is kept for the page after it.
+    pub(crate) fn come_in(&self) {
+        let entered = (self.entered() == Some(Entered::SignedIn)).then_some(Entered::Arrived);
+        *self.inner() = Inner {
+            entered,
+            ..Inner::default()
+        };
+    }
+
     /// The text for new keys: what was typed, or what was drawn.
     fn new_text(&self, typed: Option<Hidden>) -> Result<Hidden> {
         match (typed, &self.inner().generated) {

@@ -304,7 +304,7 @@ impl Error {
             Self::Damaged { .. } => "Tell whoever runs the server; another copy or a backup may be whole.",
             Self::Refused(_) => "Tell whoever runs the server. Your own data on this computer is untouched.",
             Self::History(_) => {
-                "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed."
+                "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed. If a backup was put back there, a new profile (--profile) that signs in takes it as it is; this one keeps what it has."
             }
             Self::KeysChanged(_) => {
                 "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."

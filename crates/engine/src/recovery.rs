@@ -3,18 +3,21 @@
 use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, open, seal};
 use holdfast_protocol::context;
 use holdfast_protocol::id::{Hash, Locator, PrincipalId};
+use holdfast_protocol::transparency::Head;
 use holdfast_protocol::wire::{Recover, RecoveryBox};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::api::Api;
+use crate::directory::{KIT, day};
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::keychange::{ChangedKeys, NewKeys};
 use crate::ports::Silent;
 use crate::rng;
 use crate::session::{Host, Session, prove};
+use crate::spaces::{ENTRIES, entry_key};
 
 /// What is printed on a kit.
 pub struct Kit {
@@ -53,17 +56,40 @@ struct Contents {
     principal: PrincipalId,
     #[n(6)]
     handle: String,
+    /// In format 2 only.
+    #[n(7)]
+    seen: Option<Seen>,
 }
 
-const FORMAT: u32 = 1;
+/// What the device that made a kit had seen of the server: whoever opens the account with it must not be shown less.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Seen {
+    /// Milliseconds since 1970-01-01 UTC.
+    #[n(1)]
+    pub(crate) made_ms: u64,
+    /// Number and hash of the newest entry of the vault.
+    #[n(2)]
+    pub(crate) seq: u64,
+    #[n(3)]
+    pub(crate) entry: Hash,
+    /// Head of the log of keys; at sign-up there is none yet.
+    #[n(4)]
+    pub(crate) directory: Option<Head>,
+}
+
+const FORMAT: u32 = 2;
+/// Before a kit knew what its device had seen.
+const FORMAT_BLIND: u32 = 1;
 
 impl Kit {
     /// Makes a new recovery key, what is printed, and the box that the server keeps for it.
-    pub(crate) fn make(identity: &Identity, server: &str) -> (Self, RecoveryBox) {
+    pub(crate) fn make(identity: &Identity, server: &str, seen: Seen) -> (Self, RecoveryBox) {
         let key = RecoveryKey::make(&mut rng());
         let bundle = identity.bundle();
         let locator = Locator(key.locator());
         let own = Key32::fill_with(|bytes| bytes.copy_from_slice(identity.prk().expose()));
+        let made_ms = seen.made_ms;
         let contents = Contents {
             format: FORMAT,
             key: holdfast_protocol::KeyField::new(own),
@@ -71,6 +97,7 @@ impl Kit {
             bundle: bundle.hash,
             principal: bundle.bundle.principal,
             handle: bundle.bundle.handle.clone(),
+            seen: Some(seen),
         };
         let plain = Zeroizing::new(holdfast_protocol::cbor::encode(&contents));
         let sealed = seal(&key.box_key(), &context::recovery(locator), &plain, &mut rng());
@@ -82,7 +109,7 @@ impl Kit {
             salt: *bundle.kdf.salt(),
             log2_n: bundle.kdf.log2_n(),
             code: key.words(),
-            made_ms: 0,
+            made_ms,
         };
         (
             kit,
@@ -101,6 +128,7 @@ struct Opened {
     bundle: Hash,
     principal: PrincipalId,
     handle: String,
+    seen: Option<Seen>,
 }
 
 async fn open_box(api: &Api, code: &str) -> Result<Opened> {
@@ -115,7 +143,7 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
     let plain = open(&key.box_key(), &context::recovery(locator), &answer.sealed.0).map_err(|_| damaged())?;
     let contents: Contents =
         holdfast_protocol::cbor::decode(&plain, holdfast_protocol::limits::BUNDLE).map_err(|_| damaged())?;
-    if contents.format != FORMAT {
+    if contents.format != contents.seen.as_ref().map_or(FORMAT_BLIND, |_| FORMAT) {
         return Err(damaged());
     }
     Ok(Opened {
@@ -124,17 +152,53 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
         bundle: contents.bundle,
         principal: contents.principal,
         handle: contents.handle,
+        seen: contents.seen,
     })
 }
 
 impl Session {
     /// Makes a kit that counts once the server has its box ([`Session::replace_kit`]): in between it is to be put where it
     /// outlives this process.
-    #[must_use]
-    pub fn make_kit(&self) -> (Kit, RecoveryBox) {
-        let (kit, sealed) = Kit::make(self.keyring().current(), self.host.transport.origin());
-        let made_ms = self.now_ms();
-        (Kit { made_ms, ..kit }, sealed)
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn make_kit(&self) -> Result<(Kit, RecoveryBox)> {
+        let seen = self.seen_for_kit().await?;
+        Ok(Kit::make(self.keyring().current(), self.host.transport.origin(), seen))
+    }
+
+    /// What a kit that is made now is to know.
+    pub(crate) async fn seen_for_kit(&self) -> Result<Seen> {
+        let vault = self.vault().await?.space;
+        Ok(Seen {
+            made_ms: self.now_ms(),
+            seq: vault.authority().seq(),
+            entry: vault.authority().head(),
+            directory: self.seen_directory().await?.map(|seen| seen.head),
+        })
+    }
+
+    /// Requires that the server shows all that the device that made the kit had seen.
+    async fn check_seen(&self, seen: &Seen) -> Result<()> {
+        self.vault().await?;
+        let vault = self.account().vault;
+        let there = self.host.store.get(ENTRIES, &entry_key(vault, seen.seq)).await?;
+        let how = match there.map(|bytes| Hash::of(&bytes)) {
+            Some(entry) if entry == seen.entry => "",
+            Some(_) => "does not fit",
+            None => "is older than",
+        };
+        if !how.is_empty() {
+            return Err(Error::History(format!(
+                "The server's history of your account {how} what your Recovery Kit was made with on {}.",
+                day(seen.made_ms)
+            )));
+        }
+        if let Some(head) = seen.directory.clone().filter(Head::verifies) {
+            self.write(vec![self.told_by_kit(head, seen.made_ms)]).await?;
+            self.compare_told(KIT).await?;
+        }
+        Ok(())
     }
 
     /// Gives the server the box of a new kit; the kit before it opens nothing from then on.
@@ -145,10 +209,12 @@ impl Session {
         self.api.put_recovery(sealed).await
     }
 
-    /// Whether this code opens this account, as the server keeps it now. Changes nothing.
+    /// Whether this code opens this account, as the server keeps it now, and whether the server shows all that the kit was
+    /// made with. Changes nothing.
     ///
     /// # Errors
-    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Missing`].
+    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Missing`]; an older or another history is
+    /// [`Error::History`] or [`Error::Directory`].
     pub async fn test_kit(&self, code: &str) -> Result<()> {
         let opened = open_box(&Api::anonymous(self.host.transport.clone()), code).await?;
         let current = self.keyring().current().bundle().hash;
@@ -158,7 +224,10 @@ impl Session {
                     .advise("Look for the newest kit of this account, or make one: `holdfast kit new`."),
             );
         }
-        Ok(())
+        match &opened.seen {
+            Some(seen) => self.check_seen(seen).await,
+            None => Ok(()),
+        }
     }
 
     /// Opens an account with its kit alone and gives it a new Master Key.
@@ -200,6 +269,9 @@ impl Session {
             return Err(Error::History(
                 "The server shows keys that are not those of this kit.".into(),
             ));
+        }
+        if let Some(seen) = &opened.seen {
+            session.check_seen(seen).await?;
         }
         let changed = session.change_keys_with(phrase, new, &Silent, keep).await?;
         Ok((session, changed))

@@ -123,6 +123,7 @@ async fn whoami(session: &Session) -> Result<Outcome> {
         bits: bundle.rsa.bits().get(),
         words: security_words(&bundle.fingerprint.0).join(" "),
         key_changes: bundle.bundle.counter,
+        newest_ms: session.newest_ms().await?,
     })
 }
 
@@ -261,7 +262,7 @@ pub(super) fn words_view(person: &Person) -> WordsView {
 
 /// The file is written before the server hears of the kit, because with that the one before it ends.
 async fn kit_new(session: &Session, out: &Path) -> Result<Outcome> {
-    let (kit, sealed) = session.make_kit();
+    let (kit, sealed) = session.make_kit().await?;
     let file = draft_kit(&kit, out)?;
     match session.replace_kit(&sealed).await {
         Ok(()) => file.name()?,
