@@ -1109,7 +1109,11 @@ words: string,
 /**
  * Key changes so far.
  */
-key_changes: number, };
+key_changes: number, 
+/**
+ * When the newest change was made that this computer has seen, by its author's clock, milliseconds since 1970-01-01 UTC.
+ */
+newest_ms: number, };
 
 export type WordsView = { 
 /**
@@ -3458,7 +3462,7 @@ built_in: boolean,
  */
 fingerprint: string | null, };
 
-export type Entered = "signed-up" | "signed-in" | "recovered" | "key-changed";
+export type Entered = "signed-up" | "signed-in" | "arrived" | "recovered" | "key-changed";
 
 export type QuickLook = "off" | "ready" | "due";
 
@@ -3796,13 +3800,17 @@ export type Answered = {
  */
 ending: Ending, 
 /**
- * The view that belongs to the verb.
+ * The view that belongs to the verb; null where the page has it.
  */
 value: unknown, 
 /**
  * As of when it is, where the server did not answer.
  */
-as_of_ms: number | null, };
+as_of_ms: number | null, 
+/**
+ * What the view is called, for a page that keeps it: another one has another name.
+ */
+name: string | null, };
 
 export type LeftOver = { 
 /**
