@@ -1,6 +1,6 @@
 //! The Recovery Kit: a key on paper that opens the account without the Master Key.
 
-use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, open, seal};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, SecondSecret, open, seal};
 use holdfast_protocol::context;
 use holdfast_protocol::id::{Hash, Locator, PrincipalId};
 use holdfast_protocol::wire::{Recover, RecoveryBox};
@@ -14,7 +14,9 @@ use crate::identity::Identity;
 use crate::keychange::{ChangedKeys, NewKeys};
 use crate::ports::Silent;
 use crate::rng;
+use crate::second::{self, NewSecond};
 use crate::session::{Host, Session, prove};
+use crate::signup::Derived;
 
 /// What is printed on a kit.
 pub struct Kit {
@@ -32,6 +34,8 @@ pub struct Kit {
     pub log2_n: u8,
     /// The 24 words.
     pub code: Zeroizing<String>,
+    /// The second secret, for signing in on another computer, if there is one.
+    pub second: Option<Zeroizing<String>>,
     /// When it was made, milliseconds since 1970-01-01 UTC.
     pub made_ms: u64,
 }
@@ -59,7 +63,7 @@ const FORMAT: u32 = 1;
 
 impl Kit {
     /// Makes a new recovery key, what is printed, and the box that the server keeps for it.
-    pub(crate) fn make(identity: &Identity, server: &str) -> (Self, RecoveryBox) {
+    pub(crate) fn make(identity: &Identity, server: &str, second: Option<&SecondSecret>) -> (Self, RecoveryBox) {
         let key = RecoveryKey::make(&mut rng());
         let bundle = identity.bundle();
         let locator = Locator(key.locator());
@@ -82,6 +86,7 @@ impl Kit {
             salt: *bundle.kdf.salt(),
             log2_n: bundle.kdf.log2_n(),
             code: key.words(),
+            second: second.map(SecondSecret::text),
             made_ms: 0,
         };
         (
@@ -130,11 +135,15 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
 impl Session {
     /// Makes a kit that counts once the server has its box ([`Session::replace_kit`]): in between it is to be put where it
     /// outlives this process.
-    #[must_use]
-    pub fn make_kit(&self) -> (Kit, RecoveryBox) {
-        let (kit, sealed) = Kit::make(self.keyring().current(), self.host.transport.origin());
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub async fn make_kit(&self) -> Result<(Kit, RecoveryBox)> {
+        let second = self.kept_second().await?;
+        let origin = self.host.transport.origin();
+        let (kit, sealed) = Kit::make(self.keyring().current(), origin, second.as_ref());
         let made_ms = self.now_ms();
-        (Kit { made_ms, ..kit }, sealed)
+        Ok((Kit { made_ms, ..kit }, sealed))
     }
 
     /// Gives the server the box of a new kit; the kit before it opens nothing from then on.
@@ -181,6 +190,22 @@ impl Session {
         new: NewKeys,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<(Self, ChangedKeys)> {
+        Self::recover_beside(host, code, phrase, false, new, keep).await
+    }
+
+    /// As [`Session::recover_with`]; the account gets a new second secret, or has none from then on: whoever recovers may have no
+    /// device that has the one before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn recover_beside(
+        host: Host,
+        code: &str,
+        phrase: &Phrase,
+        second: bool,
+        new: NewKeys,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<(Self, ChangedKeys)> {
         let known = Account::load(host.store.as_ref()).await?;
         let api = Api::anonymous(host.transport.clone());
         let opened = open_box(&api, code).await?;
@@ -195,13 +220,22 @@ impl Session {
         let challenge = api.sign_in_start(&opened.handle).await?;
         let key = opened.prk.sign_key();
         let tokens = prove(&api, &host, &opened.handle, &key, challenge.nonce.0).await?;
-        let session = Self::adopt(host, &opened.handle, opened.prk, &opened.kdf, tokens, known).await?;
+        let keys = Derived {
+            prk: opened.prk,
+            second: second::kept(host.store.as_ref(), &opened.kdf).await?,
+            kdf: opened.kdf,
+        };
+        let session = Self::adopt(host, &opened.handle, keys, tokens, known).await?;
         if session.principal() != opened.principal || session.keyring().current().bundle().hash != opened.bundle {
             return Err(Error::History(
                 "The server shows keys that are not those of this kit.".into(),
             ));
         }
-        let changed = session.change_keys_with(phrase, new, &Silent, keep).await?;
+        let beside = match second {
+            true => NewSecond::New,
+            false => NewSecond::Off,
+        };
+        let changed = session.change_keys_beside(phrase, beside, new, &Silent, keep).await?;
         Ok((session, changed))
     }
 }
