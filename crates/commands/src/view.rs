@@ -67,6 +67,8 @@ views! {
         words: String,
         /// Key changes so far.
         key_changes: u32,
+        /// Whether a second secret opens the account beside the Master Key.
+        second_secret: bool,
     }
     /// Somebody's six words.
     WordsView {
@@ -666,8 +668,17 @@ views! {
         words: String,
         /// Where the new Recovery Kit is.
         kit: Option<String>,
+        /// The second secret, if there is a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        second_secret: Option<String>,
         /// What could not be done after the keys were changed.
         skipped: Vec<SkippedView>,
+    }
+    /// What stands beside the Master Key.
+    SecondSecretView {
+        /// As it is typed.
+        second_secret: String,
     }
     /// A Recovery Kit that was written.
     KitView {
