@@ -13,6 +13,7 @@ mod journeys {
     mod page;
     mod preferences;
     mod prepared;
+    mod second_computer;
     mod second_secret;
     mod secret_care;
     mod secret_files;

@@ -299,7 +299,8 @@ fn who_speaks_no_tls_holds_nobody_up() {
     ana.keep_key("violet tractor hums beneath nine frozen lanterns softly");
     let told = ana.run(&line).fails(30);
     let said = told["message"].as_str().expect("a sentence");
-    assert!(said.contains("it speaks https"), "{said}");
+    assert_eq!(told["code"], "needs-https", "{said}");
+    assert!(said.contains("speaks https"), "{said}");
     sign_up(
         &ana,
         &["--server", &server.url(), "--server-fingerprint", server.fingerprint()],

@@ -11,7 +11,7 @@ use holdfast_commands::view::KeyChangeView;
 use holdfast_commands::{App, Command, Hidden, phrase_floor, write_kit};
 use holdfast_crypto::{Phrase, SecondSecret};
 use holdfast_engine::api::Api;
-use holdfast_engine::ports::{Progress, Step, Unreachable};
+use holdfast_engine::ports::{Cause, Progress, Step, Unreachable};
 use holdfast_engine::{
     Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Second, Session, fingerprint_text,
     parse_fingerprint, rng,
@@ -62,6 +62,15 @@ impl Door {
         let (_, text) = Phrase::generate(&mut rng());
         self.inner().generated = Some(text.clone());
         text
+    }
+
+    /// The page that took the Master Key is done. That it was a sign-in is kept for the page after it.
+    pub(crate) fn come_in(&self) {
+        let entered = (self.entered() == Some(Entered::SignedIn)).then_some(Entered::Arrived);
+        *self.inner() = Inner {
+            entered,
+            ..Inner::default()
+        };
     }
 
     /// The text for new keys: what was typed, or what was drawn.
@@ -214,7 +223,7 @@ pub(crate) async fn check_server(desk: &Desk, address: &str, fingerprint: Option
     let (version, distrust) = match Api::anonymous(host.transport.clone()).info().await {
         Ok(info) => (Some(info.version), None),
         Err(Error::Unreachable(Unreachable {
-            distrust: Some(distrust),
+            cause: Cause::Distrust(distrust),
             ..
         })) => (None, Some(distrust)),
         Err(other) => return Err(other),

@@ -3,6 +3,8 @@
 use holdfast_commands::types::Step;
 use holdfast_commands::view::{DoctorView, ErrorView};
 use holdfast_commands::{Ending, ImportChoice, ImportSource, OnClash, Outcome};
+use holdfast_engine::Error;
+use holdfast_protocol::id::Hash;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -39,6 +41,8 @@ pub enum Entered {
     SignedUp,
     /// An account that exists was opened on this computer.
     SignedIn,
+    /// The same, and the page that took the Master Key has ended.
+    Arrived,
     /// An account was opened with its Recovery Kit and has a new Master Key.
     Recovered,
     /// The account has a new Master Key.
@@ -356,11 +360,26 @@ pub enum JobState {
 pub struct Answered {
     /// How it ended.
     pub ending: Ending,
-    /// The view that belongs to the verb.
+    /// The view that belongs to the verb; null where the page has it.
     #[ts(type = "unknown")]
     pub value: serde_json::Value,
     /// As of when it is, where the server did not answer.
     pub as_of_ms: Option<u64>,
+    /// What the view is called, for a page that keeps it: another one has another name.
+    pub name: Option<String>,
+}
+
+impl Answered {
+    /// Named, and without its view where the page has just that one.
+    pub(crate) fn unless(mut self, known: &str) -> Result<Self, Error> {
+        let view = serde_json::to_vec(&self.value).map_err(|error| Error::Internal(error.to_string()))?;
+        let name = Hash::of(&view).to_string();
+        if name == known {
+            self.value = serde_json::Value::Null;
+        }
+        self.name = Some(name);
+        Ok(self)
+    }
 }
 
 impl From<Outcome> for Answered {
@@ -369,6 +388,7 @@ impl From<Outcome> for Answered {
             ending: outcome.ending,
             value: outcome.value,
             as_of_ms: outcome.as_of_ms,
+            name: None,
         }
     }
 }

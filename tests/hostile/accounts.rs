@@ -1,18 +1,21 @@
 //! Signing in, and the keys of an account.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdfast_device::HttpTransport;
 use holdfast_engine::Session;
 use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::entry::{Op, SignedEntry};
 use holdfast_protocol::id::{Hash, PrincipalId};
 use holdfast_protocol::login::SignIn;
+use holdfast_protocol::wire::RecoveryBox;
 use holdfast_protocol::{cbor, context};
 use holdfast_testkit::phrase;
-use holdfast_tests::layer::{Seen, json, route};
+use holdfast_tests::layer::{Seen, answer, json, route};
 use serde_json::Value;
 
-use crate::scene::{Scene, b64, code, forge, from_b64, heard, on};
+use crate::scene::{Scene, b64, code, forge, from_b64, heard, on, secret};
 use crate::tree::Tree;
 
 const START: &str = "POST /v1/signin/start";
@@ -360,4 +363,68 @@ async fn k07_a_server_that_announces_a_way_back_in_is_not_listened_to() {
     let usual = ["GET /v1/me", "GET /v1/spaces/{}/entries", "POST /v1/spaces"];
     assert!(routes.iter().all(|one| usual.contains(&one.as_str())), "{routes:?}");
     scene.all_is_well(&[&ana]).await;
+}
+
+const RECOVERY: &str = "POST /v1/recovery";
+
+/// A new device knows nothing of the server; the kit knows what it was made with.
+#[tokio::test(flavor = "multi_thread")]
+async fn o07_a_kit_tells_a_new_device_what_there_was() {
+    let scene = Scene::new().await;
+    let ana = scene.desk("ana@example.org").await;
+    let old = scene.fork("old").await;
+    let ben = scene.desk("ben@example.org").await;
+    ana.session.check_directory().await.expect("the log with Ben's keys");
+    let (later_keys, sealed) = ana.session.make_kit().await.expect("a kit");
+    let later_keys = (later_keys.code, sealed);
+    let vault = ana.session.account().vault;
+    let kept = secret("kept", &scene.canary("in the vault"));
+    ana.session
+        .add_secret(vault, kept)
+        .await
+        .expect("a change of the vault");
+    let (later_vault, sealed) = ana.session.make_kit().await.expect("a kit");
+    let later_vault = (later_vault.code, sealed);
+    ana.session.replace_kit(&later_vault.1).await.expect("the kit counts");
+
+    // An older copy of everything, but for the box that the kit opens.
+    let bare = async |name: &str, sealed: &RecoveryBox| {
+        let (layer, host) = scene.device(name).await;
+        layer.lead_to(old.way());
+        let sealed = answer(&serde_json::json!({ "sealed": b64(&sealed.sealed.0) }));
+        layer.attack(move |seen: Seen<'_>| match route(seen.request).as_str() {
+            RECOVERY => sealed.clone(),
+            _ => seen.honest,
+        });
+        (layer, host)
+    };
+    for ((kit, sealed), said) in [(&later_keys, "directory-rollback"), (&later_vault, "history")] {
+        let (layer, host) = bare(said, sealed).await;
+        let new = holdfast_engine::NewKeys {
+            bits: None,
+            log2_n: holdfast_crypto::MIN_LOG2_N,
+            leaked: false,
+            kit: false,
+        };
+        let ended = Session::recover(host, kit, &phrase("another one"), new).await;
+        let error = ended.map(|_| ()).expect_err("an older copy");
+        assert_eq!(error.code(), said, "{error}");
+        assert!(error.to_string().contains("Recovery Kit"), "{error}");
+        let sent = layer.take_record();
+        let changed = sent
+            .iter()
+            .any(|exchange| route(&exchange.request) == "PUT /v1/me/bundle");
+        assert!(!changed, "keys were changed on an older copy");
+    }
+
+    // Signed in with the Master Key there is nothing to hold it against, until the kit is asked.
+    let (layer, host) = bare("signed in", &later_vault.1).await;
+    let session = Session::sign_in(host, &ana.handle, &phrase(&ana.handle))
+        .await
+        .expect("signing in");
+    assert_eq!(code(session.test_kit(&later_vault.0).await), "history");
+    layer.honest();
+    layer.lead_to(Arc::new(HttpTransport::new(&scene.stage.url()).expect("an address")));
+    session.test_kit(&later_vault.0).await.expect("all that there was");
+    scene.all_is_well(&[&ana, &ben]).await;
 }

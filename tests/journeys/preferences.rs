@@ -1,8 +1,6 @@
 //! The settings: they apply at once and stick; devices, the Recovery Kit, a new Master Key, and locking with the computer.
 
-use std::path::Path;
-
-use holdfast_tests::{Person, Server, Window};
+use holdfast_tests::{Person, Server, Window, kit_words};
 use serde_json::json;
 
 use super::bus::Bus;
@@ -76,24 +74,6 @@ async fn what_is_set_applies_at_once_and_sticks() {
     window.close().await;
 }
 
-/// The 24 words that a kit has on paper.
-fn words_of(kit: &Path) -> String {
-    let pdf = std::fs::read(kit).expect("a kit");
-    let text = String::from_utf8_lossy(&pdf).into_owned();
-    let texts: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix('(')?.strip_suffix(") Tj"))
-        .collect();
-    let mut words = Vec::new();
-    for pair in texts.windows(2) {
-        if pair[0] == (words.len() + 1).to_string() && words.len() < 24 {
-            words.push(pair[1]);
-        }
-    }
-    assert_eq!(words.len(), 24, "{texts:?}");
-    words.join(" ")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_kit_works_and_a_new_master_key_ends_the_old() {
     let root = tempfile::tempdir().expect("a folder");
@@ -107,7 +87,7 @@ async fn a_new_kit_works_and_a_new_master_key_ends_the_old() {
     window.will_pick(&[&kits]);
     window.click("Save a new kit as PDF").await;
     window.sees("Earlier kits no longer work.").await;
-    let code = words_of(&kits.join("Holdfast Recovery Kit ana@example.org.pdf"));
+    let code = kit_words(&kits.join("Holdfast Recovery Kit ana@example.org.pdf"));
     let mut wrong: Vec<&str> = code.split(' ').collect();
     wrong.reverse();
     window.fill("The kit's 24 words", &wrong.join(" ")).await;
@@ -142,7 +122,7 @@ async fn a_new_kit_works_and_a_new_master_key_ends_the_old() {
     window.fill("The kit's 24 words", &code).await;
     window.click("Test it").await;
     window.sees("Code:").await;
-    window.fill("The kit's 24 words", &words_of(&kit)).await;
+    window.fill("The kit's 24 words", &kit_words(&kit)).await;
     window.click("Test it").await;
     window.sees("This kit opens your account.").await;
     window.click("I have seen this").await;

@@ -11,6 +11,7 @@ mod pairs;
 mod room;
 mod seal;
 mod stats;
+mod timing;
 mod window;
 mod wire;
 
@@ -31,7 +32,7 @@ struct Bench {
 }
 
 /// Every bench there is. To add one: a function that calls [`Bout::pairs`] and [`Bout::gate`], and a row here.
-const ALL: [Bench; 5] = [
+const ALL: [Bench; 6] = [
     Bench {
         name: "keygen",
         about: "deriving a 2048-bit pair from a seed, beside openssl genrsa 2048",
@@ -61,6 +62,12 @@ const ALL: [Bench; 5] = [
         about: "the window's start, and its views with 10,000 things in them",
         needs: &[C_COMPILER],
         run: window::window,
+    },
+    Bench {
+        name: "timing",
+        about: "whether the time of a refusal tells its reason: tags of boxes, wrapped keys",
+        needs: &[C_COMPILER],
+        run: timing::timing,
     },
 ];
 

@@ -3,6 +3,8 @@
 //! Cheap ones first. What a machine has no tool for is skipped, said, and counted; our own checks
 //! (layers, rooms, sizes, drift) need no tool and always run.
 
+mod advisories;
+mod dependencies;
 pub(crate) mod drift;
 mod layers;
 mod rooms;
@@ -42,16 +44,22 @@ impl Verdict {
 type Check = (&'static str, fn(&Metadata) -> Result<Verdict>);
 
 /// Those that every test run begins with: no time, and then clippy, which reads everything once more.
-const BEFORE_TESTS: [Check; 5] = [
+const BEFORE_TESTS: [Check; 6] = [
     ("format", format),
     ("layers", |meta| Ok(layers::check(meta))),
     ("rooms", |_| rooms::check(root())),
     ("sizes", |_| sizes::check(root())),
+    ("dependencies", |meta| dependencies::check(meta, root())),
     ("lints", lints),
 ];
 
 /// Those that compile with other features, or look things up.
-const BESIDES: [Check; 3] = [("drift", drift::check), ("deny", deny), ("advisories", advisories)];
+const BESIDES: [Check; 4] = [
+    ("drift", drift::check),
+    ("deny", deny),
+    ("advisories", advisories::of_crates),
+    ("npm-audit", advisories::of_the_page),
+];
 
 /// `cargo xtask check`
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -84,7 +92,7 @@ fn run_all<'c>(meta: &Metadata, checks: impl Iterator<Item = &'c Check>) -> Resu
             Outcome::Skipped => "skipped",
         };
         let seconds = clock.elapsed().as_secs_f64();
-        eprintln!("check {name:<10} {word} ({seconds:.1} s)");
+        eprintln!("check {name:<12} {word} ({seconds:.1} s)");
         for note in &notes {
             eprintln!("      {note}");
         }
@@ -136,6 +144,7 @@ fn lints(_: &Metadata) -> Result<Verdict> {
     Ok(said_by_the_tool(show_and_run(&mut clippy)?))
 }
 
+/// Needs no network; whether somebody found a weakness is asked by [`advisories`].
 fn deny(_: &Metadata) -> Result<Verdict> {
     if !has_deny() {
         return Ok(Verdict::Skipped(NO_DENY.to_owned()));
@@ -143,19 +152,6 @@ fn deny(_: &Metadata) -> Result<Verdict> {
     let mut check = cargo("deny");
     check.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     Ok(said_by_the_tool(show_and_run(&mut check)?))
-}
-
-/// Apart from [`deny`], because it needs the network.
-fn advisories(_: &Metadata) -> Result<Verdict> {
-    if !has_deny() {
-        return Ok(Verdict::Skipped(NO_DENY.to_owned()));
-    }
-    if !succeeds(cargo("deny").args(["fetch", "db"])) {
-        return Ok(Verdict::Skipped("the advisory database cannot be fetched".to_owned()));
-    }
-    Ok(said_by_the_tool(show_and_run(
-        cargo("deny").args(["check", "advisories"]),
-    )?))
 }
 
 const NO_DENY: &str = "no cargo-deny: cargo install --locked cargo-deny";

@@ -15,8 +15,10 @@ mod demo;
 mod page;
 mod process;
 mod reader;
+mod release;
 mod report;
 mod run;
+mod sbom;
 mod setup;
 mod testing;
 mod workspace;
@@ -35,6 +37,9 @@ cargo xtask COMMAND
   bench [NAME]        time what we have beside its peer, in interleaved pairs
                       --pairs N for another number of pairs
   gen                 write the generated files anew (docs/openapi.json)
+  release             build what is shipped, with its list of parts and its checksums (--without-window for less)
+  reproduce [PART]    build that twice in different folders and compare byte for byte; parts: page, holdfast, holdfast-app
+  sbom                write the list of parts alone, as CycloneDX (--out FILE)
 
 Reports land in target/reports/. Exit codes: 0 good, 1 something failed, 2 usage or set-up.";
 
@@ -58,6 +63,9 @@ fn dispatch(args: &[String]) -> Result<()> {
         "check" => check::run(rest),
         "bench" => bench::run(rest),
         "gen" => check::drift::write_all(rest),
+        "release" => release::run(rest),
+        "reproduce" => release::reproduce::run(rest),
+        "sbom" => sbom::run(rest),
         "measured" => bench::measure::measured(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

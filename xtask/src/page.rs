@@ -78,6 +78,13 @@ impl Node {
         node.is_some_and(|node| node >= NODE) && npm.is_some_and(|(major, _)| major >= NPM_MAJOR)
     }
 
+    /// What Node says of its version, and npm of its.
+    pub(crate) fn version(&self) -> Result<String> {
+        let node = output_of(self.node()?.arg("--version"))?;
+        let npm = output_of(self.npm()?.arg("--version"))?;
+        Ok(format!("{}, npm {}", node.trim(), npm.trim()))
+    }
+
     fn node(&self) -> Result<Command> {
         Ok(match &self.folder {
             None => Command::new("node"),
@@ -135,11 +142,20 @@ fn read_version(text: &str) -> Option<(u32, u32)> {
 ///
 /// When npm or the build fail; they have said why.
 pub(crate) fn build(node: &Node) -> Result<()> {
-    let ui = root().join("ui");
+    build_in(node, root())
+}
+
+/// As [`build`], in a copy of the tree.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn build_in(node: &Node, tree: &Path) -> Result<()> {
+    let ui = tree.join("ui");
     if !packages_are_in(&ui) {
-        npm(node, &["ci", "--no-audit", "--no-fund"])?;
+        npm(node, &ui, &["ci", "--no-audit", "--no-fund"])?;
     }
-    npm(node, &["run", "--silent", "build"])
+    npm(node, &ui, &["run", "--silent", "build"])
 }
 
 /// The page's own checks: types, and what can be tested without a window.
@@ -148,13 +164,14 @@ pub(crate) fn build(node: &Node) -> Result<()> {
 ///
 /// When one fails; it has said why.
 pub(crate) fn check(node: &Node) -> Result<()> {
-    npm(node, &["run", "--silent", "check"])?;
-    npm(node, &["run", "--silent", "test"])
+    let ui = root().join("ui");
+    npm(node, &ui, &["run", "--silent", "check"])?;
+    npm(node, &ui, &["run", "--silent", "test"])
 }
 
-fn npm(node: &Node, args: &[&str]) -> Result<()> {
+fn npm(node: &Node, ui: &Path, args: &[&str]) -> Result<()> {
     let mut command = node.npm()?;
-    if show_and_run(command.current_dir(root().join("ui")).args(args))? {
+    if show_and_run(command.current_dir(ui).args(args))? {
         Ok(())
     } else {
         Err(Exit::silent())

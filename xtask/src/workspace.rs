@@ -23,7 +23,24 @@ pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
     #[serde(default)]
+    pub(crate) version: String,
+    /// As an SPDX expression, or in the older way with slashes.
+    pub(crate) license: Option<String>,
+    /// Where it comes from; `None` is this workspace.
+    pub(crate) source: Option<String>,
+    pub(crate) repository: Option<String>,
+    #[serde(default)]
+    pub(crate) dependencies: Vec<Declared>,
+    #[serde(default)]
     pub(crate) targets: Vec<Target>,
+}
+
+/// A dependency as its `Cargo.toml` names it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Declared {
+    /// The package, whatever name it is given here.
+    pub(crate) name: String,
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +77,11 @@ impl Metadata {
     pub(crate) fn load() -> Result<Self> {
         let text = output_of(cargo("metadata").args(["--format-version", "1"]))?;
         serde_json::from_str(&text).context("cargo metadata printed something else than before")
+    }
+
+    /// The version of this workspace.
+    pub(crate) fn version() -> &'static str {
+        env!("CARGO_PKG_VERSION")
     }
 
     /// The packages of this workspace, by name.

@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 42] = [
+const CODES: [(&str, u8); 43] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -39,6 +39,7 @@ const CODES: [(&str, u8); 42] = [
     ("server-certificate-unknown", 21),
     ("conflict", 22),
     ("unreachable", 30),
+    ("needs-https", 30),
     ("cancelled", 130),
     ("second-secret-needed", USAGE),
     ("bad-second-secret", USAGE),
@@ -135,6 +136,7 @@ mod tests {
             (Error::CannotMove(text()), 1),
             (Error::Unreachable(Unreachable::silent("")), 30),
             (Error::Unreachable(Unreachable::unsent("")), 30),
+            (Error::Unreachable(Unreachable::needs_tls()), 30),
             (Error::Unreachable(Unreachable::unknown("", Hash::ZERO, "")), 21),
             (Error::Unreachable(Unreachable::changed("", Hash::ZERO)), 21),
             (Error::Missing(text()), 12),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use holdfast_crypto::{Key32, Phrase};
-use holdfast_engine::ports::{Progress, Transport};
+use holdfast_engine::ports::{Cause, Progress, Transport};
 use holdfast_engine::{Account, Error, Finding, Host, Relocated, Result, Session, staleness};
 use holdfast_protocol::id::Hash;
 use serde::Serialize;
@@ -309,7 +309,7 @@ impl App {
             | Error::History(_)
             | Error::KeysChanged(_)
             | Error::Directory { .. } => true,
-            Error::Unreachable(silent) => silent.distrust.is_some(),
+            Error::Unreachable(silent) => matches!(silent.cause, Cause::Distrust(_)),
             _ => false,
         };
         if !looked_at {

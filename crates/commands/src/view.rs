@@ -67,6 +67,8 @@ views! {
         words: String,
         /// Key changes so far.
         key_changes: u32,
+        /// When the newest change was made that this computer has seen, by its author's clock, milliseconds since 1970-01-01 UTC.
+        newest_ms: u64,
         /// Whether a second secret opens the account beside the Master Key.
         second_secret: bool,
     }

@@ -232,7 +232,7 @@ fn unreachable(error: reqwest::Error) -> Unreachable {
     let reason = reason(error);
     // What a server that speaks TLS sends to whoever does not is no HTTP at all.
     if plain && reason.starts_with("invalid HTTP version") {
-        return Unreachable::silent("it speaks https: begin its address with https://");
+        return Unreachable::needs_tls();
     }
     Unreachable::silent(reason)
 }

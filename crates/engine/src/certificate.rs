@@ -6,7 +6,7 @@
 use holdfast_protocol::id::Hash;
 
 use crate::error::{Error, Result};
-use crate::ports::Unreachable;
+use crate::ports::{Cause, Unreachable};
 
 /// Why a server was not spoken to. Nothing but a handshake has taken place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Unreachable {
 
     fn distrusted(reason: String, distrust: Distrust) -> Self {
         Self {
-            distrust: Some(Box::new(distrust)),
+            cause: Cause::Distrust(Box::new(distrust)),
             ..Self::unsent(reason)
         }
     }
@@ -107,7 +107,7 @@ impl Error {
     pub fn of_typed_fingerprint(self) -> Self {
         match self.bare() {
             Self::Unreachable(Unreachable {
-                distrust: Some(distrust),
+                cause: Cause::Distrust(distrust),
                 ..
             }) if distrust.changed => Unreachable::mistyped(distrust.seen).into(),
             _ => self,

@@ -23,6 +23,8 @@ const HEAD: &[u8] = b"head";
 const TOLD: &[u8] = b"told/";
 /// In the place of a space, for the head that came with an invitation.
 pub(crate) const INVITATION: &[u8] = b"invitation";
+/// The same, for the head that a Recovery Kit was made with.
+pub(crate) const KIT: &[u8] = b"kit";
 /// Heads of others that one request compares: this device's own comes on top.
 const HEADS_AT_ONCE: usize = limits::PROOFS - 1;
 
@@ -229,6 +231,11 @@ impl Session {
         self.told(&[TOLD, INVITATION].concat(), inviter, self.now_ms(), head)
     }
 
+    /// The same for the head that the user's Recovery Kit was made with.
+    pub(crate) fn told_by_kit(&self, head: Head, made_ms: u64) -> Change {
+        self.told(&[TOLD, KIT].concat(), self.principal(), made_ms, head)
+    }
+
     fn told(&self, key: &[u8], author: PrincipalId, time_ms: u64, head: Head) -> Change {
         let told = Told {
             author,
@@ -290,7 +297,7 @@ impl Session {
             let sizes = told.iter().map(|(_, told)| told.head.size).collect();
             let proven = self.proven(before.as_ref(), &[], sizes).await?;
             let now = &proven.seen.head;
-            for ((_, told), path) in told.iter().zip(&proven.consistency) {
+            for ((key, told), path) in told.iter().zip(&proven.consistency) {
                 let head = &told.head;
                 // Before one moved to this server.
                 if head.key != now.key && told.author == self.principal() {
@@ -307,7 +314,7 @@ impl Session {
                 } else {
                     DirectoryFault::Fork
                 };
-                let sentence = self.accusation(told, fault).await?;
+                let sentence = self.accusation(key, told, fault).await?;
                 return Err(Error::Directory { fault, sentence });
             }
             changes.push(self.seen_row(&proven.seen));
@@ -317,8 +324,10 @@ impl Session {
         Ok(())
     }
 
-    async fn accusation(&self, told: &Told, fault: DirectoryFault) -> Result<String> {
-        let who = if told.author == self.principal() {
+    async fn accusation(&self, key: &[u8], told: &Told, fault: DirectoryFault) -> Result<String> {
+        let who = if key == [TOLD, KIT].concat() {
+            "the computer that made your Recovery Kit".to_owned()
+        } else if told.author == self.principal() {
             "another of your computers".to_owned()
         } else {
             let chain = self.kept_chain(told.author).await?.unwrap_or_default();

@@ -3,7 +3,7 @@
 use holdfast_protocol::Refusal;
 use holdfast_protocol::bundle::BundleError;
 
-use crate::ports::{StoreError, Unreachable};
+use crate::ports::{Cause, StoreError, Unreachable};
 
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -180,9 +180,10 @@ pub enum Error {
 }
 
 fn not_reached(unreachable: &Unreachable) -> String {
-    match unreachable.distrust {
-        Some(_) => unreachable.reason.clone(),
-        None => format!("The server can't be reached ({unreachable}). Nothing was lost."),
+    match unreachable.cause {
+        Cause::Distrust(_) => unreachable.reason.clone(),
+        Cause::NeedsTls => "This server speaks https, and its address begins with http. Nothing was lost.".into(),
+        Cause::Network => format!("The server can't be reached ({unreachable}). Nothing was lost."),
     }
 }
 
@@ -253,10 +254,11 @@ impl Error {
             },
             Self::Conflict(_) => "conflict",
             Self::CannotMove(_) => "cannot-move",
-            Self::Unreachable(silent) => silent
-                .distrust
-                .as_ref()
-                .map_or("unreachable", |distrust| distrust.code()),
+            Self::Unreachable(silent) => match &silent.cause {
+                Cause::Network => "unreachable",
+                Cause::NeedsTls => "needs-https",
+                Cause::Distrust(distrust) => distrust.code(),
+            },
             Self::Server { code, .. } => code,
             Self::Full(_) => "full",
             Self::NotShown(_) => "not-shown",
@@ -329,7 +331,7 @@ impl Error {
             Self::Damaged { .. } => "Tell whoever runs the server; another copy or a backup may be whole.",
             Self::Refused(_) => "Tell whoever runs the server. Your own data on this computer is untouched.",
             Self::History(_) => {
-                "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed."
+                "Don't enter anything new. Ask a teammate what they see, and tell whoever runs the server. Nothing on this computer was changed. If a backup was put back there, a new profile (--profile) that signs in takes it as it is; this one keeps what it has."
             }
             Self::KeysChanged(_) => {
                 "If they are somebody else's keys, call and compare the six security words with `holdfast verify`; if they are yours, run `holdfast signin`."
@@ -351,9 +353,10 @@ impl Error {
             Self::CannotMove(_) => {
                 "Nothing was changed. `holdfast relocate --dry-run` lists what would move and what would not."
             }
-            Self::Unreachable(silent) => match &silent.distrust {
-                Some(distrust) => distrust.next(),
-                None => "Check the network and the address, then do it again.",
+            Self::Unreachable(silent) => match &silent.cause {
+                Cause::Distrust(distrust) => distrust.next(),
+                Cause::NeedsTls => "Begin its address with https:// and do it again.",
+                Cause::Network => "Check the network and the address, then do it again.",
             },
             Self::Server { .. } => "Try again later.",
             Self::Full(_) => "Make room, then do it again.",

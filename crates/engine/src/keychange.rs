@@ -133,11 +133,13 @@ impl Session {
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
         let link = identity.link_to(&old, &mut rng());
-        let kit = new.kit.then(|| {
-            let (kit, sealed) = Kit::make(&identity, self.host.transport.origin(), second);
-            let made_ms = created_ms;
-            (Kit { made_ms, ..kit }, sealed)
-        });
+        let kit = match new.kit {
+            true => {
+                let seen = self.seen_for_kit().await?;
+                Some(Kit::make(&identity, self.host.transport.origin(), second, seen))
+            }
+            false => None,
+        };
         if let Some((kit, _)) = &kit {
             keep(kit)?;
         }

@@ -42,8 +42,19 @@ pub struct Unreachable {
     pub reason: String,
     /// Whether anything may have reached the server, which may then have acted on it. Not so where no connection came about.
     pub sent: bool,
-    /// Set where it was this device that did not go on: the server showed a key it does not trust.
-    pub distrust: Option<Box<Distrust>>,
+    /// What kind of reason it is.
+    pub cause: Cause,
+}
+
+/// Why nothing came back, as far as it decides what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The network, or a server that is down.
+    Network,
+    /// The server speaks TLS, and was spoken to without.
+    NeedsTls,
+    /// It was this device that did not go on: the server showed a key it does not trust.
+    Distrust(Box<Distrust>),
 }
 
 impl Unreachable {
@@ -53,7 +64,16 @@ impl Unreachable {
         Self {
             reason: reason.into(),
             sent: true,
-            distrust: None,
+            cause: Cause::Network,
+        }
+    }
+
+    /// The server speaks TLS. What it was sent was no TLS: it can't have acted on it.
+    #[must_use]
+    pub fn needs_tls() -> Self {
+        Self {
+            cause: Cause::NeedsTls,
+            ..Self::unsent("it speaks https")
         }
     }
 
@@ -63,7 +83,7 @@ impl Unreachable {
         Self {
             reason: reason.into(),
             sent: false,
-            distrust: None,
+            cause: Cause::Network,
         }
     }
 }

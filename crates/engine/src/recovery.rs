@@ -3,12 +3,14 @@
 use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, SecondSecret, open, seal};
 use holdfast_protocol::context;
 use holdfast_protocol::id::{Hash, Locator, PrincipalId};
+use holdfast_protocol::transparency::Head;
 use holdfast_protocol::wire::{Recover, RecoveryBox};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::api::Api;
+use crate::directory::{KIT, day};
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::keychange::{ChangedKeys, NewKeys};
@@ -17,6 +19,7 @@ use crate::rng;
 use crate::second::{self, NewSecond};
 use crate::session::{Host, Session, prove};
 use crate::signup::Derived;
+use crate::spaces::{ENTRIES, entry_key};
 
 /// What is printed on a kit.
 pub struct Kit {
@@ -57,17 +60,45 @@ struct Contents {
     principal: PrincipalId,
     #[n(6)]
     handle: String,
+    /// In format 2 only.
+    #[n(7)]
+    seen: Option<Seen>,
 }
 
-const FORMAT: u32 = 1;
+/// What the device that made a kit had seen of the server: whoever opens the account with it must not be shown less.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Seen {
+    /// Milliseconds since 1970-01-01 UTC.
+    #[n(1)]
+    pub(crate) made_ms: u64,
+    /// Number and hash of the newest entry of the vault.
+    #[n(2)]
+    pub(crate) seq: u64,
+    #[n(3)]
+    pub(crate) entry: Hash,
+    /// Head of the log of keys; at sign-up there is none yet.
+    #[n(4)]
+    pub(crate) directory: Option<Head>,
+}
+
+const FORMAT: u32 = 2;
+/// Before a kit knew what its device had seen.
+const FORMAT_BLIND: u32 = 1;
 
 impl Kit {
     /// Makes a new recovery key, what is printed, and the box that the server keeps for it.
-    pub(crate) fn make(identity: &Identity, server: &str, second: Option<&SecondSecret>) -> (Self, RecoveryBox) {
+    pub(crate) fn make(
+        identity: &Identity,
+        server: &str,
+        second: Option<&SecondSecret>,
+        seen: Seen,
+    ) -> (Self, RecoveryBox) {
         let key = RecoveryKey::make(&mut rng());
         let bundle = identity.bundle();
         let locator = Locator(key.locator());
         let own = Key32::fill_with(|bytes| bytes.copy_from_slice(identity.prk().expose()));
+        let made_ms = seen.made_ms;
         let contents = Contents {
             format: FORMAT,
             key: holdfast_protocol::KeyField::new(own),
@@ -75,6 +106,7 @@ impl Kit {
             bundle: bundle.hash,
             principal: bundle.bundle.principal,
             handle: bundle.bundle.handle.clone(),
+            seen: Some(seen),
         };
         let plain = Zeroizing::new(holdfast_protocol::cbor::encode(&contents));
         let sealed = seal(&key.box_key(), &context::recovery(locator), &plain, &mut rng());
@@ -87,7 +119,7 @@ impl Kit {
             log2_n: bundle.kdf.log2_n(),
             code: key.words(),
             second: second.map(SecondSecret::text),
-            made_ms: 0,
+            made_ms,
         };
         (
             kit,
@@ -106,6 +138,7 @@ struct Opened {
     bundle: Hash,
     principal: PrincipalId,
     handle: String,
+    seen: Option<Seen>,
 }
 
 async fn open_box(api: &Api, code: &str) -> Result<Opened> {
@@ -120,7 +153,7 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
     let plain = open(&key.box_key(), &context::recovery(locator), &answer.sealed.0).map_err(|_| damaged())?;
     let contents: Contents =
         holdfast_protocol::cbor::decode(&plain, holdfast_protocol::limits::BUNDLE).map_err(|_| damaged())?;
-    if contents.format != FORMAT {
+    if contents.format != contents.seen.as_ref().map_or(FORMAT_BLIND, |_| FORMAT) {
         return Err(damaged());
     }
     Ok(Opened {
@@ -129,6 +162,7 @@ async fn open_box(api: &Api, code: &str) -> Result<Opened> {
         bundle: contents.bundle,
         principal: contents.principal,
         handle: contents.handle,
+        seen: contents.seen,
     })
 }
 
@@ -137,13 +171,46 @@ impl Session {
     /// outlives this process.
     ///
     /// # Errors
-    /// What the store reports.
+    /// See [`Error`].
     pub async fn make_kit(&self) -> Result<(Kit, RecoveryBox)> {
+        let seen = self.seen_for_kit().await?;
         let second = self.kept_second().await?;
         let origin = self.host.transport.origin();
-        let (kit, sealed) = Kit::make(self.keyring().current(), origin, second.as_ref());
-        let made_ms = self.now_ms();
-        Ok((Kit { made_ms, ..kit }, sealed))
+        Ok(Kit::make(self.keyring().current(), origin, second.as_ref(), seen))
+    }
+
+    /// What a kit that is made now is to know.
+    pub(crate) async fn seen_for_kit(&self) -> Result<Seen> {
+        let vault = self.vault().await?.space;
+        Ok(Seen {
+            made_ms: self.now_ms(),
+            seq: vault.authority().seq(),
+            entry: vault.authority().head(),
+            directory: self.seen_directory().await?.map(|seen| seen.head),
+        })
+    }
+
+    /// Requires that the server shows all that the device that made the kit had seen.
+    async fn check_seen(&self, seen: &Seen) -> Result<()> {
+        self.vault().await?;
+        let vault = self.account().vault;
+        let there = self.host.store.get(ENTRIES, &entry_key(vault, seen.seq)).await?;
+        let how = match there.map(|bytes| Hash::of(&bytes)) {
+            Some(entry) if entry == seen.entry => "",
+            Some(_) => "does not fit",
+            None => "is older than",
+        };
+        if !how.is_empty() {
+            return Err(Error::History(format!(
+                "The server's history of your account {how} what your Recovery Kit was made with on {}.",
+                day(seen.made_ms)
+            )));
+        }
+        if let Some(head) = seen.directory.clone().filter(Head::verifies) {
+            self.write(vec![self.told_by_kit(head, seen.made_ms)]).await?;
+            self.compare_told(KIT).await?;
+        }
+        Ok(())
     }
 
     /// Gives the server the box of a new kit; the kit before it opens nothing from then on.
@@ -154,10 +221,12 @@ impl Session {
         self.api.put_recovery(sealed).await
     }
 
-    /// Whether this code opens this account, as the server keeps it now. Changes nothing.
+    /// Whether this code opens this account, as the server keeps it now, and whether the server shows all that the kit was
+    /// made with. Changes nothing.
     ///
     /// # Errors
-    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Missing`].
+    /// See [`Error`]; a kit of another account or of earlier keys is [`Error::Missing`]; an older or another history is
+    /// [`Error::History`] or [`Error::Directory`].
     pub async fn test_kit(&self, code: &str) -> Result<()> {
         let opened = open_box(&Api::anonymous(self.host.transport.clone()), code).await?;
         let current = self.keyring().current().bundle().hash;
@@ -167,7 +236,10 @@ impl Session {
                     .advise("Look for the newest kit of this account, or make one: `holdfast kit new`."),
             );
         }
-        Ok(())
+        match &opened.seen {
+            Some(seen) => self.check_seen(seen).await,
+            None => Ok(()),
+        }
     }
 
     /// Opens an account with its kit alone and gives it a new Master Key.
@@ -230,6 +302,9 @@ impl Session {
             return Err(Error::History(
                 "The server shows keys that are not those of this kit.".into(),
             ));
+        }
+        if let Some(seen) = &opened.seen {
+            session.check_seen(seen).await?;
         }
         let beside = match second {
             true => NewSecond::New,

@@ -12,7 +12,7 @@ use crate::account::{self, Account, PendingKeyChange};
 use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
-use crate::recovery::Kit;
+use crate::recovery::{Kit, Seen};
 use crate::second::{self, Second};
 use crate::session::{Host, Session, derive_with, newest, prove};
 use crate::{genesis, rng};
@@ -109,7 +109,15 @@ impl Session {
         .map_err(|error| Error::Internal(error.to_string()))??;
 
         let vault = genesis::create(&identity, SpaceKind::Vault, true, "Vault", created_ms)?;
-        let kit = new.kit.then(|| Kit::make(&identity, host.transport.origin(), second));
+        let seen = Seen {
+            made_ms: created_ms,
+            seq: 0,
+            entry: vault.hash,
+            directory: None,
+        };
+        let kit = new
+            .kit
+            .then(|| Kit::make(&identity, host.transport.origin(), second, seen));
         let message = SignUp {
             bundle: signed.to_bytes().into(),
             vault: vault.as_bytes().to_vec().into(),
@@ -144,13 +152,7 @@ impl Session {
         if !new.display_name.is_empty() {
             session.set_profile(new.display_name, None).await?;
         }
-        Ok((
-            session,
-            kit.map(|(kit, _)| Kit {
-                made_ms: created_ms,
-                ..kit
-            }),
-        ))
+        Ok((session, kit.map(|(kit, _)| kit)))
     }
 
     /// Signs in on a device that doesn't know the account, or whose account got a new Master Key elsewhere.

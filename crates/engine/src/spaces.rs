@@ -15,6 +15,7 @@ use holdfast_protocol::wire::Entries;
 use holdfast_protocol::{Refusal, cbor, item::SpacePin, limits};
 
 use crate::browse::outside;
+use crate::directory::day;
 use crate::error::{Error, Result};
 use crate::people::Found;
 use crate::ports::Change;
@@ -23,7 +24,6 @@ use crate::{genesis, rng, staleness};
 
 pub(crate) const ENTRIES: &str = "entries";
 pub(crate) const HEADS: &str = "space-heads";
-const OTHER_DEVICE: &str = "does not fit what another of your devices saw of";
 
 /// A space together with how fresh the view is.
 #[derive(Clone)]
@@ -68,6 +68,10 @@ impl Draft {
             opens: None,
         }
     }
+}
+
+fn on_day(ms: u64) -> String {
+    format!(" on {}", day(ms))
 }
 
 pub(crate) fn entry_key(space: SpaceId, seq: u64) -> Vec<u8> {
@@ -167,6 +171,24 @@ impl Session {
         }
     }
 
+    /// When the newest change was made that this device has seen, in whichever space, by its author's clock; milliseconds since
+    /// 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn newest_ms(&self) -> Result<u64> {
+        let mut newest = 0;
+        for id in self.known_spaces().await? {
+            let Some(pin) = self.pinned_head(id).await? else {
+                continue;
+            };
+            let last = self.host.store.get(ENTRIES, &entry_key(id, pin.seq)).await?;
+            let last = last.and_then(|bytes| SignedEntry::from_bytes(&bytes).ok());
+            newest = newest.max(last.map_or(0, |last| last.entry.time_ms));
+        }
+        Ok(newest)
+    }
+
     async fn pinned_head(&self, id: SpaceId) -> Result<Option<SpacePin>> {
         let row = self.rows.get(HEADS, id.as_bytes()).await?;
         row.map(|bytes| cbor::decode(&bytes, limits::ENTRY))
@@ -193,7 +215,7 @@ impl Session {
         {
             let there = self.host.store.get(ENTRIES, &entry_key(id, pin.seq)).await?;
             if there.map(|bytes| Hash::of(&bytes)) != Some(pin.head) {
-                return Err(self.history(id, OTHER_DEVICE));
+                return Err(self.unlike_other_device(pin));
             }
         }
         // The first entry asked for is the last one known: it must come back unchanged.
@@ -205,9 +227,11 @@ impl Session {
             let page = self.api.entries(id, from).await;
             let page = page.map_err(|error| self.explain_missing(error, seen.is_some() || pin.is_some()))?;
             if seen.is_some_and(|seq| page.head.seq < seq) {
-                return Err(self.history(id, "is older than"));
+                return Err(self.unlike_seen(id, "is older than").await);
             }
-            let fresh = self.continuation(id, &page, from, space.as_deref(), pin.as_ref())?;
+            let fresh = self
+                .continuation(id, &page, from, space.as_deref(), pin.as_ref())
+                .await?;
             let got = page.entries.len() as u64;
             if got == 0 {
                 break;
@@ -232,15 +256,15 @@ impl Session {
             }
         }
         if seen.is_some_and(|seq| from <= seq) {
-            return Err(self.history(id, "no longer has the end of"));
+            return Err(self.unlike_seen(id, "no longer has the end of").await);
         }
         let space = space.ok_or_else(|| Error::damaged("the project's log on the server"))?;
         self.heard
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .insert(id, self.now_ms());
-        if pin.is_some_and(|pin| pin.seq > space.authority().seq()) {
-            return Err(self.history(id, OTHER_DEVICE));
+        if let Some(pin) = pin.filter(|pin| pin.seq > space.authority().seq()) {
+            return Err(self.unlike_other_device(&pin));
         }
         self.compare_told(id.as_bytes()).await?;
         Ok(space)
@@ -248,7 +272,7 @@ impl Session {
 
     /// The entries of a page that are new, which must go on from `from` without a gap. If the first one is known, it must
     /// be the very same; where another device pinned one, it must be that.
-    fn continuation(
+    async fn continuation(
         &self,
         id: SpaceId,
         page: &Entries,
@@ -265,18 +289,18 @@ impl Session {
             let entry = SignedEntry::from_bytes(&bytes.0)
                 .map_err(|_| Error::damaged("an entry of the project's log on the server"))?;
             if entry.entry.seq < seq {
-                return Err(self.history(id, "repeats part of"));
+                return Err(self.unlike_seen(id, "repeats part of").await);
             }
             if entry.entry.seq != seq {
                 return Err(Error::Refused(Refusal::Sequence));
             }
-            if pin.is_some_and(|pin| pin.seq == seq && pin.head != entry.hash) {
-                return Err(self.history(id, OTHER_DEVICE));
+            if let Some(pin) = pin.filter(|pin| pin.seq == seq && pin.head != entry.hash) {
+                return Err(self.unlike_other_device(pin));
             }
             match seen {
                 Some((last, head)) if last == seq => {
                     if entry.hash != head {
-                        return Err(self.history(id, "is not the continuation of"));
+                        return Err(self.unlike_seen(id, "is not the continuation of").await);
                     }
                 }
                 _ => fresh.push(entry),
@@ -339,15 +363,26 @@ impl Session {
         }
     }
 
+    /// What the server shows is not what this computer saw, and when it did.
+    async fn unlike_seen(&self, id: SpaceId, how: &str) -> Error {
+        let when = self.as_of(id).await.map_or_else(|_| String::new(), on_day);
+        self.history(id, &format!("{how} what this computer saw{when}"))
+    }
+
+    fn unlike_other_device(&self, pin: &SpacePin) -> Error {
+        let when = on_day(pin.seen_ms);
+        self.history(
+            pin.space,
+            &format!("doesn't fit what another of your computers saw{when}"),
+        )
+    }
+
     fn history(&self, id: SpaceId, how: &str) -> Error {
-        self.history_text(&format!(
-            "The server's history {how} what this computer saw of {}.",
-            if id == self.account().vault {
-                "your vault"
-            } else {
-                "this project"
-            }
-        ))
+        let whose = match id == self.account().vault {
+            true => "your vault",
+            false => "this project",
+        };
+        self.history_text(&format!("The server's history of {whose} {how}."))
     }
 
     fn history_text(&self, text: &str) -> Error {
@@ -419,7 +454,7 @@ impl Session {
             let after = self.sync(id).await?;
             let kept = self.host.store.get(ENTRIES, &entry_key(id, signed.entry.seq)).await?;
             if kept.as_deref() != Some(signed.as_bytes()) {
-                return Err(self.history(id, "does not have the change that was just made to"));
+                return Err(self.history(id, "does not have the change that was just made"));
             }
             if !renew_first {
                 return Ok(after);

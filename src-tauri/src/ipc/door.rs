@@ -9,7 +9,7 @@ use super::{Answer, told};
 use crate::desk::Desk;
 use crate::door;
 use crate::picks::save_as;
-use crate::types::{InvitationLook, Judgement, NewAccountForm, RecoverForm, ServerCheck, SignInForm};
+use crate::types::{Entered, InvitationLook, Judgement, NewAccountForm, RecoverForm, ServerCheck, SignInForm};
 
 /// Draws a Master Key, to be shown once.
 #[tauri::command]
@@ -99,14 +99,14 @@ pub(super) async fn kit_kept(desk: State<'_, Arc<Desk>>) -> Answer<()> {
 #[tauri::command]
 pub(super) async fn enter(desk: State<'_, Arc<Desk>>, first_project: Option<String>) -> Answer<()> {
     // Asked once more by a page that is ending: it is done.
-    if desk.door.entered().is_none() {
+    if matches!(desk.door.entered(), None | Some(Entered::Arrived)) {
         return Ok(());
     }
     if let Some(name) = first_project {
         let create = Command::ProjectCreate { name, standard: false };
         desk.run(create).await.map_err(told)?;
     }
-    desk.door.forget();
+    desk.door.come_in();
     if let Some(app) = desk.app().filter(|app| app.is_unlocked()) {
         desk.enter(&app);
     }

@@ -14,14 +14,19 @@ use crate::picks::save_as;
 use crate::types::{Answered, KeyChangeForm};
 use crate::{door, whole};
 
-/// Runs a verb that names no file of this computer: those go through picks and jobs.
+/// Runs a verb that names no file of this computer: those go through picks and jobs. What the page has already, under the name
+/// `known`, is not sent to it again.
 #[tauri::command]
-pub(super) async fn run(desk: State<'_, Arc<Desk>>, command: Command) -> Answer<Answered> {
+pub(super) async fn run(desk: State<'_, Arc<Desk>>, command: Command, known: Option<String>) -> Answer<Answered> {
     if command.names_files() {
         return Err(told(Error::Invalid("The page can't name files.".into())));
     }
     desk.idle.used();
-    Ok(desk.run(command).await.map_err(told)?.into())
+    let answered: Answered = desk.run(command).await.map_err(told)?.into();
+    match known {
+        Some(known) => answered.unless(&known).map_err(told),
+        None => Ok(answered),
+    }
 }
 
 /// Makes a new Recovery Kit and writes it where the person says; `None` when the dialog was closed.

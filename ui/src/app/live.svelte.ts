@@ -65,7 +65,7 @@ function hear(event: Event): void {
 
 /** Something changed here or elsewhere: views look again. */
 export function changed(space = ""): void {
-  kept.forget();
+  kept.doubt();
   lookAgain(space);
 }
 

@@ -72,7 +72,7 @@ async function change<T>(command: string, args?: Record<string, unknown>): Promi
   try {
     return await call<T>(command, args);
   } finally {
-    kept.forget();
+    kept.doubt();
   }
 }
 
@@ -124,14 +124,17 @@ const READS: ReadonlySet<Verb> = new Set([
 
 /** Runs a verb and gives its view: of lists the last one at once, and what is new behind it ([`kept.onother`]). */
 export async function ask<const C extends Command>(command: C): Promise<AnswerTo<C>> {
-  const now = async () => (await askWhole(command)).value;
-  return KEPT.has(command.verb) ? kept.answer(command, now) : now();
+  if (!KEPT.has(command.verb)) return (await askWhole(command)).value;
+  return kept.answer<AnswerTo<C>>(command, async (known) => {
+    const { name, value } = await call<Answered>("run", { command, known });
+    return name === null || name === known ? undefined : { name, value: value as AnswerTo<C> };
+  });
 }
 
 /** Runs a verb; also says how it ended. */
 export async function askWhole<const C extends Command>(command: C): Promise<{ ending: Ending; value: AnswerTo<C> }> {
   const reads = KEPT.has(command.verb) || READS.has(command.verb);
-  const answered = await (reads ? call : change)<Answered>("run", { command });
+  const answered = await (reads ? call : change)<Answered>("run", { command, known: null });
   return { ending: answered.ending, value: answered.value as AnswerTo<C> };
 }
 

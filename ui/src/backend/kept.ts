@@ -3,60 +3,64 @@
 /** Answers kept at most. */
 const MOST = 50;
 
+/** An answer, and what Rust calls it: one that says something else is called something else. */
+export interface Named<T> {
+  name: string;
+  value: T;
+}
+
+/** Asks Rust; nothing comes where the answer is still the one of that name. Whoever has none gives no name. */
+export type Ask<T> = (known: string) => Promise<Named<T> | undefined>;
+
 export class Kept {
-  #answers = new Map<string, unknown>();
-  /** Goes up whenever anything may have changed: what was asked before that is no longer kept. */
+  #answers = new Map<string, Named<unknown> & { since: number }>();
+  /** Goes up whenever anything may have changed: what was asked before that is not given before Rust was asked again. */
   #since = 0;
   /** Called when something else came than what was shown. */
   onother: () => void = () => {};
 
   /** The answer to a question: the one that is kept, which is then asked for again, or that of `ask`. */
-  async answer<T>(question: unknown, ask: () => Promise<T>): Promise<T> {
+  async answer<T>(question: unknown, ask: Ask<T>): Promise<T> {
     const key = JSON.stringify(question);
-    if (!this.#answers.has(key)) return this.#ask(key, ask);
-    const known = this.#answers.get(key) as T;
-    void this.#again(key, known, ask);
-    return known;
+    const known = this.#answers.get(key) as (Named<T> & { since: number }) | undefined;
+    if (known?.since === this.#since) {
+      void this.#again(key, known, ask);
+      return known.value;
+    }
+    const since = this.#since;
+    const answer = (await ask(known?.name ?? "")) ?? known;
+    if (!answer) throw new Error("nothing was kept, and nothing came");
+    this.#keep(key, answer, since);
+    return answer.value;
   }
 
   /** Something changed, or may have. */
-  forget(): void {
+  doubt(): void {
     this.#since += 1;
-    this.#answers.clear();
   }
 
-  async #ask<T>(key: string, ask: () => Promise<T>): Promise<T> {
-    const since = this.#since;
-    const answer = await ask();
-    if (since === this.#since) {
-      this.#answers.delete(key);
-      this.#answers.set(key, answer);
-      for (const oldest of this.#answers.keys()) {
-        if (this.#answers.size <= MOST) break;
-        this.#answers.delete(oldest);
-      }
+  #keep(key: string, answer: Named<unknown>, since: number): void {
+    if ((this.#answers.get(key)?.since ?? 0) > since) return;
+    this.#answers.delete(key);
+    this.#answers.set(key, { ...answer, since });
+    for (const oldest of this.#answers.keys()) {
+      if (this.#answers.size <= MOST) break;
+      this.#answers.delete(oldest);
     }
-    return answer;
   }
 
-  async #again<T>(key: string, known: T, ask: () => Promise<T>): Promise<void> {
+  async #again<T>(key: string, known: Named<T>, ask: Ask<T>): Promise<void> {
     const since = this.#since;
     try {
-      if (same(known, await this.#ask(key, ask))) return;
+      const answer = await ask(known.name);
+      if (since !== this.#since) return;
+      this.#keep(key, answer ?? known, since);
+      if (!answer) return;
     } catch {
+      if (since !== this.#since) return;
       // Whoever looks again is told.
-      if (since === this.#since) this.#answers.delete(key);
+      this.#answers.delete(key);
     }
-    if (since === this.#since) this.onother();
+    this.onother();
   }
-}
-
-/** Whether two answers say the same. */
-export function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = Object.keys(a);
-  if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => name in b && same(a[name as keyof typeof a], b[name as keyof typeof b]));
 }

@@ -1121,6 +1121,10 @@ words: string,
  */
 key_changes: number, 
 /**
+ * When the newest change was made that this computer has seen, by its author's clock, milliseconds since 1970-01-01 UTC.
+ */
+newest_ms: number, 
+/**
  * Whether a second secret opens the account beside the Master Key.
  */
 second_secret: boolean, };
@@ -3482,7 +3486,7 @@ built_in: boolean,
  */
 fingerprint: string | null, };
 
-export type Entered = "signed-up" | "signed-in" | "recovered" | "key-changed";
+export type Entered = "signed-up" | "signed-in" | "arrived" | "recovered" | "key-changed";
 
 export type QuickLook = "off" | "ready" | "due";
 
@@ -3840,13 +3844,17 @@ export type Answered = {
  */
 ending: Ending, 
 /**
- * The view that belongs to the verb.
+ * The view that belongs to the verb; null where the page has it.
  */
 value: unknown, 
 /**
  * As of when it is, where the server did not answer.
  */
-as_of_ms: number | null, };
+as_of_ms: number | null, 
+/**
+ * What the view is called, for a page that keeps it: another one has another name.
+ */
+name: string | null, };
 
 export type LeftOver = { 
 /**

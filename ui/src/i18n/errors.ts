@@ -27,6 +27,7 @@ const OTHERWISE: Record<string, Partial<Said>> = {
   "already-exists": { next: "Choose another name." },
   invalid: { next: "Change it and try again." },
   unreachable: { message: "The server doesn't answer.", next: "Check the network. Nothing was lost; it can be done again." },
+  "needs-https": { message: "This server speaks https.", next: "Begin its address with https:// and try again." },
   "server-certificate-changed": {
     message: "Somebody else may be answering for your server: its certificate is not the one that was confirmed here.",
     next: "Nothing was sent. Ask whoever runs the server, not by way of it, whether it has a new one. Only then lock Holdfast, sign in again and compare the new code.",

@@ -62,6 +62,7 @@ pub(crate) fn whoami(view: WhoamiView) -> String {
         ("server", view.server),
         ("key pair", format!("{} bits", view.bits)),
         ("key changes", view.key_changes.to_string()),
+        ("newest change", minute(view.newest_ms)),
         ("security words", view.words),
     ])
 }
@@ -93,6 +94,7 @@ pub(crate) fn account(view: AccountView) -> String {
         ("account", view.handle),
         ("server", view.server),
         ("security words", view.words),
+        ("newest change", view.newest_ms.map(minute).unwrap_or_default()),
         ("Recovery Kit", view.kit.unwrap_or_default()),
         ("waiting for", view.invited_by.unwrap_or_default()),
     ])

@@ -46,6 +46,9 @@ pub(crate) struct AccountView {
     /// Whose invitation was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) invited_by: Option<String>,
+    /// When the newest change was made that the server showed this new device: what it holds back can't be known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) newest_ms: Option<u64>,
     /// What could not be done after the account was there.
     pub(crate) skipped: Vec<SkippedView>,
 }
@@ -103,6 +106,8 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     let app = place.app_at(host);
     app.open_with(session);
     let mut view = view_of(&app).await?;
+    // The account begins here: there was nothing before.
+    view.newest_ms = None;
     // In text it was shown above.
     view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
     view.second_secret = second.filter(|_| common.json).map(|second| second.text().to_string());
@@ -387,6 +392,7 @@ async fn view_of(app: &App) -> Result<AccountView> {
         second_secret: None,
         kit: None,
         invited_by: None,
+        newest_ms: Some(me.newest_ms),
         skipped: Vec::new(),
     })
 }

@@ -142,6 +142,7 @@ async fn whoami(session: &Session) -> Result<Outcome> {
         bits: bundle.rsa.bits().get(),
         words: security_words(&bundle.fingerprint.0).join(" "),
         key_changes: bundle.bundle.counter,
+        newest_ms: session.newest_ms().await?,
         second_secret: session.takes_second(),
     })
 }

@@ -22,6 +22,7 @@ use super::meter::Meter;
 use super::pack::{Packed, Spool};
 use super::server::PackServer;
 use crate::error::{Error, Result};
+use crate::ports::Cause;
 
 /// Packs on their way at the same time.
 const PARALLEL: usize = 2;
@@ -59,8 +60,8 @@ where
 /// Whether the same request may well succeed a moment later.
 fn passing(error: &Error) -> bool {
     match error {
-        // A key that is not trusted does not become so by waiting.
-        Error::Unreachable(silent) => silent.distrust.is_none(),
+        // A key that is not trusted does not become so by waiting, nor a wrong address right.
+        Error::Unreachable(silent) => silent.cause == Cause::Network,
         Error::Server { code, .. } => {
             code == code::INTERNAL || code == code::RATE_LIMITED || code.starts_with("http-5")
         }

@@ -12,26 +12,43 @@ export interface Placed extends SecretView {
 
 const writes = (project: ProjectView) => project.role === "owner" || project.role === "contributor";
 
-export async function secretsOf(project: string, mayWrite: boolean, trashed: boolean): Promise<Placed[]> {
-  const secrets = await ask({ verb: "secret-list", trashed, project });
-  return secrets.map((secret) => ({ ...secret, project, place: "", mayWrite }));
+interface Everywhere {
+  secrets: readonly Placed[];
+  missing: readonly string[];
+}
+/** What was made last of the same answers. As the same list, it is sorted once. */
+const ofAnswer = new WeakMap<readonly SecretView[], readonly Placed[]>();
+let ofAnswers: { from: readonly unknown[]; made: Everywhere } | undefined;
+
+export async function secretsOf(project: string, mayWrite: boolean, trashed: boolean): Promise<readonly Placed[]> {
+  const answer = await ask({ verb: "secret-list", trashed, project });
+  const known = ofAnswer.get(answer);
+  if (known && known[0]?.mayWrite === mayWrite) return known;
+  const secrets = answer.map((secret) => ({ ...secret, project, place: "", mayWrite }));
+  ofAnswer.set(answer, secrets);
+  return secrets;
 }
 
 /** One's own, and those of every project; names the projects whose secrets can't be listed now. */
-export async function secretsEverywhere(trashed: boolean): Promise<{ secrets: Placed[]; missing: string[] }> {
+export async function secretsEverywhere(trashed: boolean): Promise<Everywhere> {
   const [own, projects] = await Promise.all([
     ask({ verb: "secret-list", trashed, project: null }),
     ask({ verb: "project-list" }),
   ]);
-  const secrets: Placed[] = own.map((secret) => ({ ...secret, project: null, place: "", mayWrite: true }));
-  const missing: string[] = [];
   const open = projects.filter((project) => project.encrypted && !project.trashed);
   const listed = await Promise.allSettled(open.map((project) => secretsOf(project.id, writes(project), trashed)));
+  const from = [own, ...open.map(({ name }) => name), ...listed.map((result) => ("value" in result ? result.value : null))];
+  if (ofAnswers && ofAnswers.from.length === from.length && from.every((part, n) => part === ofAnswers?.from[n]))
+    return ofAnswers.made;
+  const secrets: Placed[] = own.map((secret) => ({ ...secret, project: null, place: "", mayWrite: true }));
+  const missing: string[] = [];
   listed.forEach((result, n) => {
     const project = open[n];
     if (!project) return;
     if (result.status === "fulfilled") secrets.push(...result.value.map((secret) => ({ ...secret, place: project.name })));
     else missing.push(project.name);
   });
-  return { secrets, missing };
+  const made = { secrets, missing };
+  ofAnswers = { from, made };
+  return made;
 }

@@ -16,7 +16,7 @@ const secret = (name: string, more: Partial<SecretView> = {}): SecretView => ({
   trashed_ms: null,
   ...more,
 });
-const names = (secrets: SecretView[]) => secrets.map((known) => known.name);
+const names = (secrets: readonly SecretView[]) => secrets.map((known) => known.name);
 
 describe("a list", () => {
   const all = [

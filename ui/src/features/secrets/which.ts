@@ -10,11 +10,11 @@ const SOON_DAYS = 30;
 const isKey = (secret: SecretView) => secret.type === "project-key";
 
 /** By name, keys of projects behind; what ends by its end; the trash by what went into it last. */
-export function arranged<T extends SecretView>(secrets: readonly T[], which: Which, now = Date.now()): T[] {
+export function arranged<T extends SecretView>(secrets: readonly T[], which: Which, now = Date.now()): readonly T[] {
   const sorted = byName(secrets);
   switch (which) {
     case "all":
-      return [...sorted.filter((secret) => !isKey(secret)), ...sorted.filter(isKey)];
+      return sorted.some(isKey) ? [...sorted.filter((secret) => !isKey(secret)), ...sorted.filter(isKey)] : sorted;
     case "ending": {
       const until = inDays(SOON_DAYS, now) + DAY;
       return sorted
@@ -22,7 +22,7 @@ export function arranged<T extends SecretView>(secrets: readonly T[], which: Whi
         .sort((a, b) => (a.expires_ms ?? 0) - (b.expires_ms ?? 0));
     }
     case "trash":
-      return sorted.sort((a, b) => (b.trashed_ms ?? 0) - (a.trashed_ms ?? 0));
+      return [...sorted].sort((a, b) => (b.trashed_ms ?? 0) - (a.trashed_ms ?? 0));
   }
 }
 

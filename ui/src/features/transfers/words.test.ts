@@ -51,7 +51,7 @@ describe("how far it is", () => {
 
 describe("how it ended", () => {
   const done = (value: unknown, download = false) =>
-    job({ state: "done", download, outcome: { ending: "done", value, as_of_ms: null } });
+    job({ state: "done", download, outcome: { ending: "done", value, as_of_ms: null, name: null } });
   it("is one sentence with what did not have to be sent", () => {
     expect(result(done(view))).toBe(
       "12 files, 80 MB. 61 MB were already there. Checked against the server: all correct.",
@@ -73,7 +73,7 @@ describe("how it ended", () => {
 
 describe("what is not whole", () => {
   const ended = (ending: "done" | "partial", download = false) =>
-    job({ state: "done", download, outcome: { ending, value: { ...view, skipped: [{ path: "a", reason: "hidden" }] }, as_of_ms: null } });
+    job({ state: "done", download, outcome: { ending, value: { ...view, skipped: [{ path: "a", reason: "hidden" }] }, as_of_ms: null, name: null } });
   it("is missing only where it was wanted, and tried again where that can help", () => {
     expect([stateOf(ended("done")), retries(ended("done"))]).toEqual(["Done", false]);
     expect([stateOf(ended("partial")), retries(ended("partial"))]).toEqual(["Done, but not all of it", true]);

@@ -110,6 +110,9 @@ export const door = {
   signIn: "Sign in on this computer",
   signInText: "Nothing is made: the account must exist.",
   signInDo: "Sign in",
+  asOf: (when: string) => `The newest change that the server shows is of ${when}.`,
+  asOfText:
+    "This computer can't know whether there was more. If something later is missing, test your Recovery Kit or ask a teammate before you go on.",
   recover: "Set a new Master Key with your Recovery Kit",
   recoverText: "You need the 24 words of the kit. The kit ends with this; a new one is made.",
   kitWords: "The kit's 24 words",
