@@ -51,11 +51,11 @@ fn bytes(text: &str) -> Vec<u8> {
         .flat_map(|value| {
             (0..5)
                 .rev()
-                .map(move |bit| (value.expect("a character") >> bit & 1) as u8)
+                .map(move |bit| ((value.expect("a character") >> bit) & 1) as u8)
         })
         .collect();
     bits.chunks_exact(8)
-        .map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | bit))
+        .map(|byte| byte.iter().fold(0, |byte, bit| (byte << 1) | bit))
         .collect()
 }
 

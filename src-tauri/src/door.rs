@@ -332,7 +332,7 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     };
     let quick = desk.has_quick_unlock().await;
     let recovered = Session::recover_beside(host.clone(), form.code.expose(), &phrase, form.second, new, |_| Ok(()));
-    let (session, changed) = recovered.await?;
+    let (session, changed) = Box::pin(recovered).await?;
     if quick {
         desk.forget_in_keychain().await;
     }

@@ -70,8 +70,7 @@ impl Session {
         progress: &dyn Progress,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<ChangedKeys> {
-        self.change_keys_beside(phrase, NewSecond::Keep, new, progress, keep)
-            .await
+        Box::pin(self.change_keys_beside(phrase, NewSecond::Keep, new, progress, keep)).await
     }
 
     /// As [`Session::change_keys_with`], and says what becomes of the second secret. A new one is kept on this device before

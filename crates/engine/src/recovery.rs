@@ -262,7 +262,7 @@ impl Session {
         new: NewKeys,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<(Self, ChangedKeys)> {
-        Self::recover_beside(host, code, phrase, false, new, keep).await
+        Box::pin(Self::recover_beside(host, code, phrase, false, new, keep)).await
     }
 
     /// As [`Session::recover_with`]; the account gets a new second secret, or has none from then on: whoever recovers may have no
@@ -310,7 +310,8 @@ impl Session {
             true => NewSecond::New,
             false => NewSecond::Off,
         };
-        let changed = session.change_keys_beside(phrase, beside, new, &Silent, keep).await?;
+        let changed = session.change_keys_beside(phrase, beside, new, &Silent, keep);
+        let changed = Box::pin(changed).await?;
         Ok((session, changed))
     }
 }

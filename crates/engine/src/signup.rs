@@ -59,7 +59,7 @@ impl Session {
         new: NewAccount<'_>,
         before: impl FnOnce() + Send,
     ) -> Result<(Self, Option<Kit>)> {
-        Self::sign_up_beside(host, new, None, before).await
+        Box::pin(Self::sign_up_beside(host, new, None, before)).await
     }
 
     /// As [`Session::sign_up_telling`], for an account that is opened with a second secret beside the Master Key.
@@ -163,7 +163,7 @@ impl Session {
     /// # Errors
     /// [`Error::SignInRefused`] when the server refuses the signature (it does not say whether the handle exists).
     pub async fn sign_in(host: Host, handle: &str, phrase: &Phrase) -> Result<Self> {
-        Self::sign_in_beside(host, handle, phrase, Second::Kept).await
+        Box::pin(Self::sign_in_beside(host, handle, phrase, Second::Kept)).await
     }
 
     /// As [`Session::sign_in`], with what is known of a second secret.
