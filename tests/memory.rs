@@ -4,9 +4,6 @@
 //! Another process's memory is root's to read: without root there is nothing to look at.
 #![allow(clippy::print_stderr, reason = "says what it did not do")]
 
-#[path = "memory/scan.rs"]
-mod scan;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +12,9 @@ use holdfast_crypto::rsa::raw;
 use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
 use holdfast_engine::{Host, Session};
 use holdfast_protocol::id::SpaceId;
+use holdfast_tests::scan::{Canary, Found, processes, scan};
 use holdfast_tests::window::Hands;
 use holdfast_tests::{Person, Server};
-
-use scan::{Canary, Found, processes, scan};
 
 const VALUE: &str = "ghp_memorycanary7Qm2ZxW41kLr";
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -14,7 +14,5 @@ mod interrupted;
 mod penguins;
 #[path = "nodes/runtimes.rs"]
 mod runtimes;
-#[path = "memory/scan.rs"]
-mod scan;
 #[path = "nodes/stage.rs"]
 mod stage;

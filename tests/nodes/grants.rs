@@ -10,9 +10,9 @@ use holdfast_protocol::entry::{Op, SignedEntry};
 use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::replay::{UnwrapKeys as _, WrapFor};
 use holdfast_protocol::run::{Capsule, Place};
+use holdfast_tests::scan::{Canary, Found, processes, scan};
 use holdfast_tests::{Node, Tamper};
 
-use crate::scan::{Canary, Found, processes, scan};
 use crate::stage::{Stage, files_of, stage};
 
 const COUNT: &str = "[inputs.data]\nkind = \"dataset\"\n[outputs.lines]\nkind = \"artifact\"\n[limits]\nmemory = \"64 MiB\"\ndisk = \"8 MiB\"\n";

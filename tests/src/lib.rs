@@ -10,6 +10,7 @@ pub mod opener;
 mod person;
 mod proxy;
 mod relay;
+pub mod scan;
 mod server;
 mod tamper;
 mod tree;

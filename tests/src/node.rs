@@ -23,6 +23,7 @@ pub struct Node {
     binary: PathBuf,
     user: Option<u32>,
     words: String,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -102,7 +103,7 @@ impl Node {
                 copy
             }
         };
-        for folder in ["", "run", "profile"] {
+        for folder in ["", "run", "profile", "tmp"] {
             let folder = home.path().join(folder);
             std::fs::create_dir_all(&folder).expect("a folder");
             std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).expect("its mode");
@@ -116,6 +117,7 @@ impl Node {
             binary,
             user,
             words: String::new(),
+            variables: Vec::new(),
             child: None,
         }
     }
@@ -144,6 +146,11 @@ impl Node {
         self.home.path().join("profile").join("node.secret")
     }
 
+    /// Sets a variable for everything that is run on this computer from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Runs a command on this computer.
     ///
     /// # Panics
@@ -167,7 +174,9 @@ impl Node {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home.path())
             .env("XDG_RUNTIME_DIR", self.home.path().join("run"))
+            .env("TMPDIR", self.home.path().join("tmp"))
             .env("HOLDFAST_PROFILE", self.home.path().join("profile"))
+            .envs(self.variables.clone())
             .current_dir(self.home.path())
             .arg("--json")
             .args(args)

@@ -196,7 +196,7 @@ impl Person {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &self.home)
             .env("XDG_RUNTIME_DIR", self.runtime())
-            .env("TMPDIR", std::env::temp_dir())
+            .env("TMPDIR", self.temporary())
             .env("HOLDFAST_PROFILE", self.profile())
             .args(["--json"])
             .args(args)
@@ -204,6 +204,12 @@ impl Person {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    fn temporary(&self) -> PathBuf {
+        let path = self.home.join("tmp");
+        std::fs::create_dir_all(&path).expect("a folder for temporary files");
+        path
     }
 
     fn runtime(&self) -> PathBuf {

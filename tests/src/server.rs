@@ -14,6 +14,7 @@ pub struct Server {
     data: PathBuf,
     log: PathBuf,
     extra: Vec<String>,
+    filter: Option<String>,
 }
 
 impl Server {
@@ -32,10 +33,20 @@ impl Server {
     /// When it does not come up.
     #[must_use]
     pub fn start_with(data: &Path, extra: &[&str]) -> Self {
+        Self::start_saying(data, extra, None)
+    }
+
+    /// The same with another filter for its log (`RUST_LOG`).
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn start_saying(data: &Path, extra: &[&str], filter: Option<&str>) -> Self {
         let log = data.with_extension("log");
         let extra: Vec<String> = extra.iter().map(|&text| text.to_owned()).collect();
         // The system gives a port that nobody else has, and the server says which.
-        let (child, port, fingerprint, log_key) = spawn(data, 0, &log, &extra);
+        let filter = filter.map(str::to_owned);
+        let (child, port, fingerprint, log_key) = spawn(data, 0, &log, &extra, filter.as_deref());
         Self {
             child,
             port,
@@ -44,7 +55,14 @@ impl Server {
             data: data.to_owned(),
             log,
             extra,
+            filter,
         }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its address.
@@ -101,7 +119,8 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub fn restart(&mut self) {
-        (self.child, _, self.fingerprint, self.log_key) = spawn(&self.data, self.port, &self.log, &self.extra);
+        (self.child, _, self.fingerprint, self.log_key) =
+            spawn(&self.data, self.port, &self.log, &self.extra, self.filter.as_deref());
     }
 }
 
@@ -112,7 +131,15 @@ impl Drop for Server {
     }
 }
 
-fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, Option<String>, String) {
+fn spawn(
+    data: &Path,
+    port: u16,
+    log: &Path,
+    extra: &[String],
+    filter: Option<&str>,
+) -> (Child, u16, Option<String>, String) {
+    let temporary = data.with_extension("tmp");
+    std::fs::create_dir_all(&temporary).expect("a folder for temporary files");
     let errors = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -125,6 +152,8 @@ fn spawn(data: &Path, port: u16, log: &Path, extra: &[String]) -> (Child, u16, O
             .arg(data)
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(extra)
+            .env("TMPDIR", &temporary)
+            .envs(filter.map(|filter| ("RUST_LOG", filter)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors.try_clone().expect("the server's log"))

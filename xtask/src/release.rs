@@ -10,7 +10,7 @@ mod remap;
 pub(crate) mod reproduce;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -62,11 +62,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if with_window {
         page::build(&Node::ensure(&meta)?)?;
     }
-    let folders = Folders::of(
-        root(),
-        &meta.target_directory.join("release-build"),
-        &remap::cargo_home()?,
-    )?;
+    let commit = commit()?;
+    let target = meta.target_directory.join("release-build");
+    let folders = Folders::of(root(), &target, &remap::cargo_home()?, &commit.time)?;
     let out = meta
         .target_directory
         .join(format!("holdfast-{}-{}", Metadata::version(), sbom::host()?));
@@ -78,7 +76,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         names.push(program.name);
     }
     sbom::write(&meta, &out.join(sbom::FILE))?;
-    fs::write(out.join(BUILT_WITH), built_with(&meta, with_window)?)?;
+    let changes = if is_changed()? { ", and changes" } else { "" };
+    let with = format!("{}sources: {}{changes}\n", built_with(&meta, with_window)?, commit.id);
+    fs::write(out.join(BUILT_WITH), with)?;
     names.extend([sbom::FILE, BUILT_WITH]);
     let sums = output_of(Command::new("sha256sum").current_dir(&out).args(&names))?;
     fs::write(out.join(SUMS), &sums)?;
@@ -142,14 +142,30 @@ fn built_with(meta: &Metadata, with_window: bool) -> Result<String> {
     if with_window {
         text.push_str(&format!("node: {}\n", Node::ensure(meta)?.version()?));
     }
-    text.push_str(&format!("sources: {}\n", commit(root())?));
     Ok(text)
 }
 
-/// The commit that is checked out, and whether files differ from it.
-fn commit(sources: &Path) -> Result<String> {
-    let git = |args: &[&str]| output_of(Command::new("git").current_dir(sources).args(args));
-    let id = git(&["rev-parse", "HEAD"])?;
-    let changed = !git(&["status", "--porcelain"])?.trim().is_empty();
-    Ok(format!("{}{}", id.trim(), if changed { ", and changes" } else { "" }))
+/// What the sources are.
+struct Commit {
+    id: String,
+    /// In seconds since 1970.
+    time: String,
+}
+
+/// The commit that is checked out.
+fn commit() -> Result<Commit> {
+    let mut git = Command::new("git");
+    git.current_dir(root()).args(["log", "-1", "--format=%H %ct"]);
+    let said = output_of(&mut git)?;
+    let (id, time) = said.trim().split_once(' ').context("git log says no time")?;
+    Ok(Commit {
+        id: id.to_owned(),
+        time: time.to_owned(),
+    })
+}
+
+/// Whether files differ from it.
+fn is_changed() -> Result<bool> {
+    let status = output_of(Command::new("git").current_dir(root()).args(["status", "--porcelain"]))?;
+    Ok(!status.trim().is_empty())
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(common: &Common, args: &Unlock) -> u8 {
     if let Err(error) = hardened {
         tracing::warn!(%error, "privileges can't be given up");
     }
-    match run::runtime().and_then(|runtime| runtime.block_on(serve(common, args))) {
+    match run::forgetful_runtime().and_then(|runtime| runtime.block_on(serve(common, args))) {
         Ok(()) => exit::DONE,
         Err(failure) => {
             let exit = exit::of_code(failure.code());

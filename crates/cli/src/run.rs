@@ -19,6 +19,8 @@ mod unlock;
 mod witness;
 mod workflow;
 
+use std::time::Duration;
+
 use clap::error::ErrorKind;
 use holdfast_commands::{Command, Outcome};
 use holdfast_engine::Error;
@@ -170,7 +172,26 @@ pub(crate) fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Internal(format!("threads can't be started: {error}")).into())
+        .map_err(no_threads)
+}
+
+/// The same for a process that goes on for long and holds what is not to stay: no thread that waits has on its stack what it worked
+/// on, and threads that only wait end.
+pub(crate) fn forgetful_runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(holdfast_device::wipe_stack)
+        .on_thread_stop(holdfast_device::wipe_stack)
+        .thread_keep_alive(IDLE_THREAD)
+        .build()
+        .map_err(no_threads)
+}
+
+/// How long a thread for work that blocks waits for more of it.
+const IDLE_THREAD: Duration = Duration::from_secs(1);
+
+fn no_threads(error: std::io::Error) -> Failure {
+    Error::Internal(format!("threads can't be started: {error}")).into()
 }
 
 /// Our own warnings, on standard error. Libraries may say more than they should about requests.

@@ -153,22 +153,47 @@ impl Material {
     /// Looks through all of it, compressed parts included.
     #[must_use]
     pub fn search(&self, searcher: &Searcher) -> Found {
+        let mut all = Found::new();
+        for (canary, forms) in self.places(searcher).into_values().flatten() {
+            all.entry(canary).or_default().extend(forms);
+        }
+        all
+    }
+
+    /// The same by where it was found.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn places(&self, searcher: &Searcher) -> BTreeMap<&str, Found> {
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut found = Found::new();
+            let mut places: BTreeMap<&str, Found> = BTreeMap::new();
             while let Some(piece) = self.pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut found = Found::new();
                 look(searcher, &piece.bytes, DEPTH, &mut found);
+                add(&mut places, &piece.origin, found);
             }
-            found
+            places
         };
         std::thread::scope(|threads| {
             let other = threads.spawn(work);
-            let mut found = work();
-            for (canary, forms) in other.join().expect("looking does not fail") {
-                found.entry(canary).or_default().extend(forms);
+            let mut places = work();
+            for (origin, found) in other.join().expect("looking does not fail") {
+                add(&mut places, origin, found);
             }
-            found
+            places
         })
+    }
+}
+
+fn add<'a>(places: &mut BTreeMap<&'a str, Found>, origin: &'a str, found: Found) {
+    if found.is_empty() {
+        return;
+    }
+    let known = places.entry(origin).or_default();
+    for (canary, forms) in found {
+        known.entry(canary).or_default().extend(forms);
     }
 }
 

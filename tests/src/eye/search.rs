@@ -63,6 +63,13 @@ impl Searcher {
 
     /// Adds what is found in `data`.
     pub fn search(&self, data: &[u8], found: &mut Found) {
+        self.each(data, &mut |canary, form, _| {
+            found.entry(canary).or_default().insert(form);
+        });
+    }
+
+    /// Tells of everything that is found in `data`: which canary, in which form, and where it begins.
+    pub fn each(&self, data: &[u8], tell: &mut dyn FnMut(usize, &'static str, usize)) {
         let mut head = 0_u64;
         for (end, &byte) in data.iter().enumerate() {
             head = (head >> 8) | (u64::from(byte) << 56);
@@ -74,7 +81,7 @@ impl Searcher {
             for &at in self.by_head.get(&head).into_iter().flatten() {
                 let pattern = &self.patterns[at];
                 if rest.starts_with(&pattern.bytes) {
-                    found.entry(pattern.canary).or_default().insert(pattern.form);
+                    tell(pattern.canary, pattern.form, end + 1 - HEAD);
                 }
             }
         }
@@ -89,8 +96,12 @@ fn slot(head: u64) -> usize {
 fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut forms = vec![
         ("raw", bytes.to_vec()),
+        // As numbers lie in memory.
+        ("turned around", bytes.iter().rev().copied().collect()),
         ("hex", hex::encode(bytes).into_bytes()),
         ("hex", hex::encode_upper(bytes).into_bytes()),
+        ("numbers", numbers(bytes, ",")),
+        ("numbers", numbers(bytes, ", ")),
     ];
     for (offset, form) in ["base64 at 0", "base64 at 1", "base64 at 2"].into_iter().enumerate() {
         forms.push((form, base64_at(&STANDARD_NO_PAD, offset, bytes)));
@@ -118,6 +129,12 @@ fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ));
     }
     forms
+}
+
+/// As JSON and debug output write an array of bytes.
+fn numbers(bytes: &[u8], between: &str) -> Vec<u8> {
+    let all: Vec<String> = bytes.iter().map(u8::to_string).collect();
+    all.join(between).into_bytes()
 }
 
 /// The letters of base64 that depend on these bytes alone, when `offset` bytes (modulo 3) stand before them.

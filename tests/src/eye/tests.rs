@@ -86,6 +86,9 @@ fn text_is_seen_in_every_encoding() {
             .as_bytes(),
     );
     sees("json", text.replace('é', "\\u00e9").as_bytes());
+    sees("turned around", &bytes.iter().rev().copied().collect::<Vec<_>>());
+    sees("an array", serde_json::to_string(bytes).unwrap().as_bytes());
+    sees("debug output", format!("{bytes:?}").as_bytes());
     sees("the first half", &bytes[..16]);
     sees("the second half", &bytes[bytes.len() - 16..]);
 }

@@ -13,9 +13,10 @@ import { transfers } from "./en/transfers";
 export const w = { common, door, items, nodes, people, projects, runs, secrets, settings, transfers };
 
 const rules = new Intl.PluralRules("en");
+const numbers = new Intl.NumberFormat("en");
 
 /** One of two forms by number: plural(2, "file", "files"). */
 export function plural(value: number, one: string, other: string): string {
-  const said = new Intl.NumberFormat("en").format(value);
+  const said = numbers.format(value);
   return `${said} ${rules.select(value) === "one" ? one : other}`;
 }

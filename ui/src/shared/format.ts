@@ -2,6 +2,21 @@
 
 const language = () => document.documentElement.lang || "en";
 
+/** Formats that were made: making one takes as long as using it some hundred times, and a list has many rows. */
+const made = new Map<string, unknown>();
+
+function kept<O extends object, F>(kind: new (language: string, options: O) => F, options: O): F {
+  // Who travels finds the hours of the new place.
+  const name = `${kind.name} ${language()} ${new Date().getTimezoneOffset()} ${JSON.stringify(options)}`;
+  const format = (made.get(name) as F | undefined) ?? new kind(language(), options);
+  made.set(name, format);
+  return format;
+}
+
+const numbers = (options: Intl.NumberFormatOptions = {}) => kept(Intl.NumberFormat, options);
+export const dates = (options: Intl.DateTimeFormatOptions) => kept(Intl.DateTimeFormat, options);
+export const spans = () => kept<Intl.RelativeTimeFormatOptions, Intl.RelativeTimeFormat>(Intl.RelativeTimeFormat, { numeric: "auto" });
+
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
 /** Real bytes, decimal units: 80.2 GB. */
@@ -13,27 +28,27 @@ export function bytes(count: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value)} ${UNITS[unit]}`;
+  return `${numbers({ maximumFractionDigits: digits }).format(value)} ${UNITS[unit]}`;
 }
 
 /** 12,431 */
 export function count(value: number): string {
-  return new Intl.NumberFormat(language()).format(value);
+  return numbers().format(value);
 }
 
 /** 19 Nov 2026 */
 export function day(ms: number): string {
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium" }).format(ms);
+  return dates({ dateStyle: "medium" }).format(ms);
 }
 
 /** 19 Nov 2026, 14:05 */
 export function moment(ms: number): string {
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(ms);
+  return dates({ dateStyle: "medium", timeStyle: "short" }).format(ms);
 }
 
 /** 14:05 */
 export function time(ms: number): string {
-  return new Intl.DateTimeFormat(language(), { timeStyle: "short" }).format(ms);
+  return dates({ timeStyle: "short" }).format(ms);
 }
 
 const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
@@ -47,7 +62,7 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 /** 3 hours ago; in 5 days */
 export function ago(ms: number, now = Date.now()): string {
   const seconds = Math.round((ms - now) / 1000);
-  const format = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
+  const format = spans();
   for (const [unit, length] of STEPS) {
     if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit);
   }
@@ -64,12 +79,10 @@ export function left(seconds: number): string {
   for (const [unit, length] of steps) {
     if (seconds >= length) {
       const value = Math.round(seconds / length);
-      return new Intl.NumberFormat(language(), { style: "unit", unit, unitDisplay: "long" }).format(value);
+      return numbers({ style: "unit", unit, unitDisplay: "long" }).format(value);
     }
   }
-  return new Intl.NumberFormat(language(), { style: "unit", unit: "second", unitDisplay: "long" }).format(
-    Math.max(1, Math.round(seconds)),
-  );
+  return numbers({ style: "unit", unit: "second", unitDisplay: "long" }).format(Math.max(1, Math.round(seconds)));
 }
 
 /**

@@ -39,7 +39,6 @@ pub(crate) struct Folders {
     cargo_home: PathBuf,
     /// The sources of the standard library, where they are installed, and how the compiler calls them where they are not.
     library: (PathBuf, String),
-    /// The time of the sources, in seconds since 1970.
     time: String,
 }
 
@@ -57,19 +56,13 @@ fn has_space(path: &Path) -> bool {
 }
 
 impl Folders {
-    pub(crate) fn of(sources: &Path, target: &Path, cargo_home: &Path) -> Result<Self> {
+    /// `time` is that of the sources, in seconds since 1970.
+    pub(crate) fn of(sources: &Path, target: &Path, cargo_home: &Path, time: &str) -> Result<Self> {
         let version = output_of(Command::new("rustc").arg("-vV"))?;
         let hash = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
         let hash = hash.context("rustc -vV names no commit")?;
         let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
         let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
-        // A copy has no history of its own, so the time is that of the folder that we are built from.
-        let time =
-            output_of(
-                Command::new("git")
-                    .current_dir(crate::workspace::root())
-                    .args(["log", "-1", "--format=%ct"]),
-            )?;
         // Flags for C are parted at spaces.
         if let Some(path) = [sources, target, cargo_home].into_iter().find(|path| has_space(path)) {
             let path = path.display();
@@ -82,7 +75,7 @@ impl Folders {
             target: target.to_owned(),
             cargo_home: cargo_home.to_owned(),
             library: (library, format!("/rustc/{hash}")),
-            time: time.trim().to_owned(),
+            time: time.to_owned(),
         })
     }
 

@@ -51,7 +51,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     fs::create_dir_all(&room)?;
     let archive = room.join("sources.tar");
-    pack(&archive)?;
+    // Once: others may commit while this builds.
+    let commit = super::commit()?;
+    pack(&archive, &commit.id)?;
     let copies = COPIES.map(|name| room.join(name));
     for copy in &copies {
         unpack(&archive, copy)?;
@@ -63,10 +65,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
     }
     if !programs.is_empty() {
-        build_programs(&room, &copies, &programs)?;
+        build_programs(&room, &copies, &programs, &commit.time)?;
     }
 
     let mut report = Report::new("reproduce", super::built_with(&meta, with_page)?.trim());
+    report.figures.insert("commit".to_owned(), commit.id.clone().into());
     if with_page {
         let dist = |copy: &PathBuf| copy.join("ui").join("dist");
         let differences = compare::folders(&dist(&copies[0]), &dist(&copies[1]))?;
@@ -104,12 +107,12 @@ fn unpack(archive: &Path, to: &Path) -> Result<()> {
     }
 }
 
-fn pack(archive: &Path) -> Result<()> {
+fn pack(archive: &Path, commit: &str) -> Result<()> {
     let mut git = Command::new("git");
     git.current_dir(root())
         .args(["archive", "--format=tar", "--output"])
         .arg(archive)
-        .arg("HEAD");
+        .arg(commit);
     if show_and_run(&mut git)? {
         Ok(())
     } else {
@@ -125,14 +128,14 @@ fn result_folder(room: &Path, side: usize) -> PathBuf {
     }
 }
 
-fn build_programs(room: &Path, copies: &[PathBuf; 2], programs: &[&Program]) -> Result<()> {
-    if !show_and_run(cargo("fetch").current_dir(root()))? {
+fn build_programs(room: &Path, copies: &[PathBuf; 2], programs: &[&Program], time: &str) -> Result<()> {
+    if !show_and_run(cargo("fetch").current_dir(&copies[0]))? {
         return Err(Exit::silent());
     }
     let home = remap::cargo_home()?;
     let homes = [home.clone(), another_home(&room.join("home-of-cargo"), &home)?];
     for (side, (copy, home)) in copies.iter().zip(&homes).enumerate() {
-        let folders = Folders::of(copy, &result_folder(room, side), home)?;
+        let folders = Folders::of(copy, &result_folder(room, side), home, time)?;
         for program in programs {
             build_in(program, &folders, &SURROUNDINGS[side])?;
         }

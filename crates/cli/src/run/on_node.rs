@@ -130,8 +130,14 @@ pub(super) async fn status(common: &Common) -> Answer {
 pub(super) fn start(screen: Screen, common: &Common, args: NodeStart) -> u8 {
     // What the node writes is for its user alone. Set here, while there is one thread.
     let _ = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    // It goes on for long, and holds what belongs to one run after the other.
+    if let Err(error) = holdfast_device::start_wiping(&[]) {
+        message(&format!(
+            "warning: freed memory of the system's library is not wiped: {error}"
+        ));
+    }
     super::log_to_stderr();
-    match super::runtime().and_then(|runtime| runtime.block_on(work(screen, common, args))) {
+    match super::forgetful_runtime().and_then(|runtime| runtime.block_on(work(screen, common, args))) {
         Ok(()) => exit::DONE,
         Err(failure) => screen.fail(&failure),
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use holdfast_commands::view::{DoneView, StatusView};
 use holdfast_commands::{Command, Ending, Frame, Outcome};
+use holdfast_device::wiping_heap;
 use holdfast_engine::{Error, ports::Silent};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -93,8 +94,10 @@ fn start(common: &Common, place: &Place, args: &Unlock, phrase: &PhraseText) -> 
     if let Some(folder) = &common.profile {
         process.arg("--profile").arg(absolute(folder.clone())?);
     }
+    let (variable, value) = wiping_heap();
     process
         .env_remove("HOLDFAST_MASTER_KEY_FILE")
+        .env(variable, value)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);

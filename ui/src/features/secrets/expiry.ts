@@ -1,5 +1,6 @@
 // Days on which secrets stop working: whole days, written as on the command line, at midnight UTC.
 import { w } from "../../i18n";
+import { dates, spans } from "../../shared/format";
 
 export const DAY = 86_400_000;
 
@@ -26,7 +27,7 @@ function sane(ms: number): boolean {
 /** That day in the language of the page. */
 export function dayInWords(ms: number): string {
   if (!sane(ms)) return "";
-  return new Intl.DateTimeFormat(document.documentElement.lang || "en", { dateStyle: "medium", timeZone: "UTC" }).format(ms);
+  return dates({ dateStyle: "medium", timeZone: "UTC" }).format(ms);
 }
 
 /** The day it is here, `days` from now, at midnight UTC. */
@@ -48,7 +49,7 @@ export function expiry(ms: number | null, now = Date.now()): Expiry | undefined 
   if (ms === null || !sane(ms)) return undefined;
   const days = Math.floor((ms - inDays(0, now)) / DAY);
   if (days === 0) return { text: w.secrets.expiresToday, tone: "soon" };
-  const format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
+  const format = spans();
   const far = Math.abs(days);
   const when =
     far < 60

@@ -24,7 +24,7 @@ use super::super::order::{Event, Order};
 use super::super::outputs::Outputs;
 use super::super::workspace::wipe;
 use super::words::{Folders, words};
-use super::{Engine, MEMORY, PYTHON_PLACE, asked};
+use super::{Engine, MEMORY, OF_OUR_HEAP, PYTHON_PLACE, asked};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -125,6 +125,7 @@ impl Run {
         }
         let started = Instant::now();
         let child = command
+            .env_remove(OF_OUR_HEAP)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

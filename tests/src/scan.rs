@@ -6,22 +6,25 @@ use std::os::unix::fs::FileExt;
 
 use memchr::memmem::Finder;
 
+use crate::eye::{self, Searcher};
+
 const PAGE: u64 = 4096;
 /// Bytes read in one go.
 const PIECE: u64 = 8 << 20;
 
 /// Bytes that are looked for, in every form in which programs hold them.
-pub(crate) struct Canary {
-    name: &'static str,
+pub struct Canary {
+    name: String,
     forms: Vec<(&'static str, Finder<'static>)>,
 }
 
 impl Canary {
     /// A key: as it is, and turned around, as numbers lie in memory.
-    pub(crate) fn bytes(name: &'static str, bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn bytes(name: &str, bytes: &[u8]) -> Self {
         let turned: Vec<u8> = bytes.iter().rev().copied().collect();
         Self {
-            name,
+            name: name.to_owned(),
             forms: vec![
                 ("", Finder::new(bytes).into_owned()),
                 ("turned around", Finder::new(&turned).into_owned()),
@@ -30,10 +33,11 @@ impl Canary {
     }
 
     /// A text: as UTF-8, and as a page holds it.
-    pub(crate) fn text(name: &'static str, text: &str) -> Self {
+    #[must_use]
+    pub fn text(name: &str, text: &str) -> Self {
         let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         Self {
-            name,
+            name: name.to_owned(),
             forms: vec![
                 ("", Finder::new(text.as_bytes()).into_owned()),
                 ("UTF-16", Finder::new(&wide).into_owned()),
@@ -44,25 +48,34 @@ impl Canary {
 
 /// A process.
 #[derive(Debug, Clone)]
-pub(crate) struct Process {
-    pub(crate) pid: u32,
-    pub(crate) name: String,
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// What it is called.
+    pub name: String,
 }
 
 /// Where something was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Found {
-    pub(crate) what: &'static str,
-    pub(crate) form: &'static str,
-    pub(crate) process: String,
+pub struct Found {
+    /// Which canary.
+    pub what: String,
+    /// In which form.
+    pub form: &'static str,
+    /// The process's name.
+    pub process: String,
     /// The kind of memory, as the system names it.
-    pub(crate) place: String,
+    pub place: String,
     /// What stands around it, to tell whose it is: printable characters only.
-    pub(crate) around: String,
+    pub around: String,
 }
 
 /// A process and all below it.
-pub(crate) fn processes(root: u32) -> Vec<Process> {
+///
+/// # Panics
+/// Without `/proc`.
+#[must_use]
+pub fn processes(root: u32) -> Vec<Process> {
     let mut all = vec![process(root)];
     let mut known = BTreeSet::from([root]);
     loop {
@@ -81,7 +94,9 @@ pub(crate) fn processes(root: u32) -> Vec<Process> {
     }
 }
 
-fn process(pid: u32) -> Process {
+/// One process.
+#[must_use]
+pub fn process(pid: u32) -> Process {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Process {
         pid,
@@ -96,8 +111,43 @@ fn parent(pid: u32) -> Option<u32> {
 }
 
 /// Every place of a process's memory where a canary lies.
-pub(crate) fn scan(process: &Process, canaries: &[Canary]) -> Vec<Found> {
+///
+/// # Panics
+/// When the system's own lists make no sense.
+#[must_use]
+pub fn scan(process: &Process, canaries: &[Canary]) -> Vec<Found> {
     let mut found = BTreeSet::new();
+    pieces(process, &|_, _| true, &mut |bytes, place| {
+        for canary in canaries {
+            for (form, finder) in &canary.forms {
+                for at in finder.find_iter(bytes) {
+                    found.insert(found_at(bytes, at, &canary.name, form, process, place));
+                }
+            }
+        }
+    });
+    found.into_iter().collect()
+}
+
+/// The same for many canaries, in every encoding that a program might have put them in on their way to a socket or a file. What a
+/// process can only read of a file is passed over: it is what lies on the disk.
+///
+/// # Panics
+/// When the system's own lists make no sense.
+#[must_use]
+pub fn scan_for(process: &Process, searcher: &Searcher, canaries: &[eye::Canary]) -> Vec<Found> {
+    let mut found = BTreeSet::new();
+    let own = |rights: &str, place: &str| rights.contains('w') || !place.starts_with('/');
+    pieces(process, &own, &mut |bytes, place| {
+        searcher.each(bytes, &mut |canary, form, at| {
+            found.insert(found_at(bytes, at, &canaries[canary].label, form, process, place));
+        });
+    });
+    found.into_iter().collect()
+}
+
+/// Shows all of a process's memory that is there, in pieces that overlap a little, each with the name of its mapping.
+fn pieces(process: &Process, wanted: &dyn Fn(&str, &str) -> bool, show: &mut dyn FnMut(&[u8], &str)) {
     let folder = format!("/proc/{}", process.pid);
     // It may have ended meanwhile: then there is nothing.
     let (Ok(maps), Ok(memory), Ok(pages)) = (
@@ -105,7 +155,7 @@ pub(crate) fn scan(process: &Process, canaries: &[Canary]) -> Vec<Found> {
         File::open(format!("{folder}/mem")),
         File::open(format!("{folder}/pagemap")),
     ) else {
-        return Vec::new();
+        return;
     };
     for line in maps.lines() {
         let mut words = line.split_ascii_whitespace();
@@ -113,7 +163,7 @@ pub(crate) fn scan(process: &Process, canaries: &[Canary]) -> Vec<Found> {
             continue;
         };
         let place = words.nth(3).unwrap_or("anonymous").to_owned();
-        if !rights.starts_with('r') || place == "[vvar]" || place == "[vsyscall]" {
+        if !rights.starts_with('r') || place == "[vvar]" || place == "[vsyscall]" || !wanted(rights, &place) {
             continue;
         }
         let (from, to) = range.split_once('-').expect("a range");
@@ -128,37 +178,25 @@ pub(crate) fn scan(process: &Process, canaries: &[Canary]) -> Vec<Found> {
                 let piece = usize::try_from((end - at).min(PIECE + PAGE)).expect("a piece fits");
                 let mut bytes = vec![0; piece];
                 let got = memory.read_at(&mut bytes, at).unwrap_or(0);
-                look(&bytes[..got], process, &place, canaries, &mut found);
+                show(&bytes[..got], &place);
                 at += PIECE;
             }
         }
     }
-    found.into_iter().collect()
 }
 
-fn look(bytes: &[u8], process: &Process, place: &str, canaries: &[Canary], found: &mut BTreeSet<Found>) {
-    for canary in canaries {
-        for (form, finder) in &canary.forms {
-            for at in finder.find_iter(bytes) {
-                let around = &bytes[at.saturating_sub(48)..(at + 96).min(bytes.len())];
-                found.insert(Found {
-                    what: canary.name,
-                    form,
-                    process: process.name.clone(),
-                    place: place.to_owned(),
-                    around: around
-                        .iter()
-                        .map(|byte| {
-                            if byte.is_ascii_graphic() {
-                                char::from(*byte)
-                            } else {
-                                '.'
-                            }
-                        })
-                        .collect(),
-                });
-            }
-        }
+fn found_at(bytes: &[u8], at: usize, what: &str, form: &'static str, process: &Process, place: &str) -> Found {
+    let around = &bytes[at.saturating_sub(48)..(at + 96).min(bytes.len())];
+    let printable = |byte: &u8| match byte.is_ascii_graphic() {
+        true => char::from(*byte),
+        false => '.',
+    };
+    Found {
+        what: what.to_owned(),
+        form,
+        process: process.name.clone(),
+        place: place.to_owned(),
+        around: around.iter().map(printable).collect(),
     }
 }
 
