@@ -373,7 +373,7 @@ async fn a_kit_alone_recovers_the_account() {
     assert_eq!(value(&ana, vault, "GitHub").await.as_deref(), Some("mine"));
     // The kit ended with the keys it belonged to.
     assert!(ana.test_kit(&kit.code).await.is_err());
-    let (kit, sealed) = ana.make_kit();
+    let (kit, sealed) = ana.make_kit().await.expect("a kit");
     assert!(
         ana.test_kit(&kit.code).await.is_err(),
         "it counts once the server has it"

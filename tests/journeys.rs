@@ -14,6 +14,7 @@ mod journeys {
     mod preferences;
     mod prepared;
     mod second_computer;
+    mod second_secret;
     mod secret_care;
     mod secret_files;
     mod secrets;

@@ -54,7 +54,7 @@ fn kit_of(ana: &Person, url: &str, store: &Path) -> String {
         };
         let phrase = Phrase::new(key.trim()).expect("a phrase");
         let session = Session::sign_in(host, ANA, &phrase).await.expect("signing in");
-        let (kit, sealed) = session.make_kit();
+        let (kit, sealed) = session.make_kit().await.expect("a kit");
         session.replace_kit(&sealed).await.expect("a kit");
         kit.code.to_string()
     })

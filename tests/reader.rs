@@ -90,6 +90,44 @@ fn the_released_vectors_read_the_same_in_both() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A short Master Key and a second secret: the other reader takes both, and refuses before any work where one is missing.
+#[test]
+fn an_account_with_a_second_secret_is_read_with_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&root.path().join("server"));
+    let url = server.url();
+    let ana = Person::nobody(root.path(), &url, "ana@example.org");
+    ana.keep_key("vermilion tacos at 6 am");
+    let args = [
+        "signup",
+        "--server",
+        &url,
+        "--handle",
+        ana.handle(),
+        "--bits",
+        "2048",
+        "--kdf-log2-n",
+        "17",
+        "--second-secret",
+    ];
+    let made = ana.run(&args).ok();
+    let id = create(&ana, &["Scans"]);
+    let small = small_dataset(root.path());
+    upload(&ana, &id, &small, "penguins");
+    let second = ana.file("second", made["second_secret"].as_str().expect("a second secret"));
+    let to = root.path().join("got");
+    let download = ["download", "Scans/penguins", text(&to)];
+    let without = reader(&ana, &url, &download).err();
+    assert_eq!(without.as_deref(), Some("second-secret-needed"));
+    reader(
+        &ana,
+        &url,
+        &[&["--second-secret-file", &second], &download[..]].concat(),
+    )
+    .expect("it reads");
+    assert_eq!(difference(&small, &to), "");
+}
+
 #[test]
 fn the_same_files_and_secrets_come_back() {
     let root = tempfile::tempdir().expect("a folder");

@@ -88,6 +88,7 @@ pub(crate) fn write(seeds: &mut Seeds) {
         .collect();
     seeds.with("typed", 0, hyphen.join(", ").to_uppercase());
     seeds.with("typed", 1, format!("SHA256:{}", "ab12:".repeat(16)));
+    seeds.with("typed", 3, "000G-40R4-0M30-E209-185G-R38E-1ZW2-FAAY");
     seeds.with("typed", 2, "eight words \u{ff21}\u{e9}\r\n");
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use holdfast_crypto::{KdfRecord, MAX_PHRASE_BYTES, Phrase, parse_words, word_list};
+use holdfast_crypto::{KdfRecord, MAX_PHRASE_BYTES, Phrase, SecondSecret, parse_words, word_list};
 use holdfast_engine::{Invitation, fingerprint_text, parse_fingerprint};
 use holdfast_protocol::id::{Hash, ItemId};
 
@@ -37,7 +37,7 @@ pub fn invitation(bytes: &[u8]) {
     }
 }
 
-/// Six words, fingerprints, phrases in files, records, identifiers. `docs/spec/keys.md`.
+/// Six words, fingerprints, phrases in files, records, second secrets, identifiers. `docs/spec/keys.md`.
 pub fn typed(bytes: &[u8]) {
     let mut input = Input(bytes);
     let mode = input.byte();
@@ -83,6 +83,15 @@ pub fn typed(bytes: &[u8]) {
                     (17..=21).contains(&record.log2_n()) && record.encode() == given,
                     "there is one spelling of it"
                 );
+            }
+            match SecondSecret::parse(&text) {
+                Ok(second) => {
+                    let shown = second.text();
+                    assert!(SecondSecret::parse(&shown).is_ok_and(|again| again == second));
+                    let typed = text.chars().filter(|one| !one.is_whitespace() && *one != '-');
+                    assert_eq!(typed.count(), 32, "no character is made up");
+                }
+                Err(error) => assert!(matches!(error, holdfast_crypto::Error::SecondSecret(_))),
             }
             if let Ok(hash) = text.parse::<Hash>() {
                 assert_eq!(hash.to_string(), text, "lowercase, and nothing around it");

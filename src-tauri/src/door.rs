@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_commands::types::bits_of;
 use holdfast_commands::view::KeyChangeView;
-use holdfast_commands::{App, Command, Hidden, write_kit};
-use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
+use holdfast_commands::{App, Command, Hidden, phrase_floor, write_kit};
+use holdfast_crypto::{Phrase, SecondSecret};
 use holdfast_engine::api::Api;
 use holdfast_engine::ports::{Cause, Progress, Step, Unreachable};
 use holdfast_engine::{
-    Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Session, fingerprint_text, parse_fingerprint,
-    rng,
+    Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Second, Session, fingerprint_text,
+    parse_fingerprint, rng,
 };
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -83,10 +83,11 @@ impl Door {
     }
 
     /// The phrase for new keys: the one that was typed, strong enough, or the one that was drawn.
-    fn new_phrase(&self, typed: Option<&Hidden>) -> Result<Phrase> {
+    fn new_phrase(&self, typed: Option<&Hidden>, beside_second: bool) -> Result<Phrase> {
         match typed {
             Some(typed) => {
-                Phrase::check_strength(typed.expose()).map_err(refusal)?;
+                let floor = phrase_floor(beside_second);
+                Phrase::check_at_least(typed.expose(), floor).map_err(|error| weak(error, floor))?;
                 Phrase::new(typed.expose()).map_err(refusal)
             }
             None => {
@@ -179,19 +180,28 @@ pub(crate) fn phrase(typed: &Hidden) -> Result<Phrase> {
     Phrase::new(typed.expose()).map_err(refusal)
 }
 
+/// A second secret as it was typed.
+fn second(typed: &Hidden) -> Result<SecondSecret> {
+    SecondSecret::parse(typed.expose()).map_err(refusal)
+}
+
 fn refusal(error: holdfast_crypto::Error) -> Error {
+    weak(error, phrase_floor(false))
+}
+
+fn weak(error: holdfast_crypto::Error, floor: u32) -> Error {
     match error {
-        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase {
-            bits,
-            floor: MIN_PHRASE_BITS,
-        },
+        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase { bits, floor },
+        holdfast_crypto::Error::SecondSecret(reason) => Error::BadSecondSecret(reason),
         holdfast_crypto::Error::Phrase(reason) => Error::BadPhrase(reason),
         other => Error::Internal(other.to_string()),
     }
 }
 
-/// How good a phrase of one's own is.
-pub(crate) fn judge(typed: &Hidden) -> Judgement {
+/// How good a phrase of one's own is, alone or beside a second secret. The years are those of who has all that there is to have
+/// but the phrase.
+pub(crate) fn judge(typed: &Hidden, beside_second: bool) -> Judgement {
+    let floor = phrase_floor(beside_second);
     let refused = match Phrase::new(typed.expose()) {
         Err(holdfast_crypto::Error::Phrase(reason)) => Some(reason.to_owned()),
         _ => None,
@@ -199,8 +209,8 @@ pub(crate) fn judge(typed: &Hidden) -> Judgement {
     let bits = Phrase::guess_bits(typed.expose());
     Judgement {
         bits,
-        floor: MIN_PHRASE_BITS,
-        enough: refused.is_none() && bits >= MIN_PHRASE_BITS,
+        floor,
+        enough: refused.is_none() && bits >= floor,
         refused,
         years: f64::from(bits).exp2() / 2.0 / GUESSES_A_SECOND / (365.25 * 24.0 * 3600.0),
     }
@@ -253,7 +263,8 @@ pub(crate) fn look_at_invitation(text: &Hidden) -> Result<InvitationLook> {
 
 /// Makes an account, and a Recovery Kit that waits to be written.
 pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()> {
-    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let phrase = desk.door.new_phrase(form.phrase.as_ref(), form.second)?;
+    let second = form.second.then(|| SecondSecret::make(&mut rng()));
     let bits = bits_of(form.bits)?;
     let invitation = match &form.invitation {
         Some(text) => Some(Invitation::parse(text.expose())?),
@@ -276,7 +287,7 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
         log2_n: LOG2_N,
         kit: true,
     };
-    let (session, kit) = Session::sign_up(host.clone(), new).await?;
+    let (session, kit) = Session::sign_up_beside(host.clone(), new, second.as_ref(), || ()).await?;
     let app = opened(desk, host, session);
     desk.door.new_keys(Entered::SignedUp, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
@@ -292,9 +303,14 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
 /// Opens an account that exists on this device.
 pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
     let phrase = phrase(&form.phrase)?;
+    let beside = match &form.second {
+        Some(typed) => Second::Given(second(typed)?),
+        None if form.without_second => Second::GivenUp,
+        None => Second::Kept,
+    };
     let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let quick = desk.has_quick_unlock().await;
-    let session = Session::sign_in(host.clone(), form.handle.trim(), &phrase).await?;
+    let session = Session::sign_in_beside(host.clone(), form.handle.trim(), &phrase, beside).await?;
     if quick {
         desk.forget_in_keychain().await;
     }
@@ -306,7 +322,7 @@ pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
 
 /// Opens an account with its Recovery Kit and gives it a new Master Key.
 pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
-    let phrase = desk.door.new_phrase(form.phrase.as_ref())?;
+    let phrase = desk.door.new_phrase(form.phrase.as_ref(), form.second)?;
     let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let new = NewKeys {
         bits: None,
@@ -315,12 +331,13 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
         kit: true,
     };
     let quick = desk.has_quick_unlock().await;
-    let (session, kit) = Session::recover(host.clone(), form.code.expose(), &phrase, new).await?;
+    let recovered = Session::recover_beside(host.clone(), form.code.expose(), &phrase, form.second, new, |_| Ok(()));
+    let (session, changed) = Box::pin(recovered).await?;
     if quick {
         desk.forget_in_keychain().await;
     }
     opened(desk, host, session);
-    desk.door.new_keys(Entered::Recovered, kit);
+    desk.door.new_keys(Entered::Recovered, changed.kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
     Ok(())
 }
@@ -334,6 +351,7 @@ pub(crate) async fn change_key(desk: &Arc<Desk>, form: KeyChangeForm, kit: Optio
         log2_n: LOG2_N,
         leaked: form.leaked,
         kit,
+        second: form.second,
     };
     let busy = desk.idle.busy();
     let quick = desk.has_quick_unlock().await;
@@ -405,24 +423,27 @@ mod tests {
     #[test]
     fn a_drawn_phrase_is_good_and_a_short_one_is_not() {
         let door = Door::default();
-        assert!(door.new_phrase(None).is_err());
+        assert!(door.new_phrase(None, false).is_err());
         let text = door.make_phrase();
-        let good = judge(&Hidden::new(text));
+        let good = judge(&Hidden::new(text), false);
         assert!(good.enough && good.years > 1e9, "{} bits", good.bits);
-        assert!(door.new_phrase(None).is_ok());
-        let weak = judge(&Hidden::new(Zeroizing::new("password1".into())));
+        assert!(door.new_phrase(None, false).is_ok());
+        let weak = judge(&Hidden::new(Zeroizing::new("password1".into())), false);
         assert!(!weak.enough && weak.years < 1.0, "{} bits", weak.bits);
-        let empty = judge(&Hidden::new(Zeroizing::new(String::new())));
+        let short = Hidden::new(Zeroizing::new("vermilion tacos at 6 am".into()));
+        assert!(!judge(&short, false).enough && judge(&short, true).enough);
+        assert!(door.new_phrase(Some(&short), false).is_err() && door.new_phrase(Some(&short), true).is_ok());
+        let empty = judge(&Hidden::new(Zeroizing::new(String::new())), false);
         assert!(empty.refused.is_some());
         door.new_keys(Entered::KeyChanged, None);
         assert!(
-            door.new_phrase(None).is_err(),
+            door.new_phrase(None, false).is_err(),
             "no key is made twice from what was drawn once"
         );
         assert_eq!(door.entered(), Some(Entered::KeyChanged));
         door.make_phrase();
         door.forget();
-        assert!(door.new_phrase(None).is_err());
+        assert!(door.new_phrase(None, false).is_err());
         assert_eq!(door.entered(), None);
     }
 

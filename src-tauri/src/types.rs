@@ -177,6 +177,8 @@ pub struct NewAccountForm {
     pub phrase: Option<holdfast_commands::Hidden>,
     /// Size of the key pair.
     pub bits: u32,
+    /// Whether a second secret is to count beside the Master Key.
+    pub second: bool,
     /// An invitation to answer.
     #[ts(type = "string | null")]
     pub invitation: Option<holdfast_commands::Hidden>,
@@ -194,6 +196,11 @@ pub struct SignInForm {
     /// The Master Key.
     #[ts(type = "string")]
     pub phrase: holdfast_commands::Hidden,
+    /// The second secret; the one that this computer has for the account if absent.
+    #[ts(type = "string | null")]
+    pub second: Option<holdfast_commands::Hidden>,
+    /// The second secret that this computer has was turned off on another one.
+    pub without_second: bool,
 }
 
 /// A new Master Key for the account that is open.
@@ -208,6 +215,8 @@ pub struct KeyChangeForm {
     pub bits: Option<u32>,
     /// Somebody may have the old one.
     pub leaked: bool,
+    /// What becomes of the second secret; it stays if absent.
+    pub second: Option<holdfast_commands::SecondChange>,
     /// Whether to make a new Recovery Kit. Without one the old kit ends and none takes its place.
     pub kit: bool,
 }
@@ -225,6 +234,8 @@ pub struct RecoverForm {
     /// The new Master Key; the generated one if absent.
     #[ts(type = "string | null")]
     pub phrase: Option<holdfast_commands::Hidden>,
+    /// Whether a new second secret is to count beside it.
+    pub second: bool,
 }
 
 /// What the page asks for when it wants files; the person chooses them in the system's own dialog.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use holdfast_commands::{
     CharacterClass, Command, Ending, Expiry, ExportProtection, FieldInfo, FieldInput, ImportChoice, ImportFile,
-    PasswordKind, Recipe, RunInput, RunOrder, SECRET_TYPES, types, view,
+    PasswordKind, Recipe, RunInput, RunOrder, SECRET_TYPES, SecondChange, types, view,
 };
 use serde_json::{Value, json};
 use ts_rs::{Config, TS};
@@ -58,6 +58,7 @@ pub fn text() -> String {
         FieldInput,
         RunInput,
         RunOrder,
+        SecondChange,
         Command,
         Ending,
         view::StatusView,
@@ -141,6 +142,7 @@ pub fn text() -> String {
         view::LeftView,
         view::DeviceView,
         view::KeyChangeView,
+        view::SecondSecretView,
         view::KitView,
         view::DoneView,
         view::ErrorView,
@@ -202,6 +204,7 @@ pub fn text() -> String {
         "monitor": view::MonitorView,
         "people-list": Vec<view::PersonView>,
         "key-change": view::KeyChangeView,
+        "second-secret": view::SecondSecretView,
         "kit-new": view::KitView,
         "kit-test": view::DoneView,
         "relocation-plan": view::RelocationPlanView,

@@ -17,6 +17,7 @@ fn key_change(text: &str, kit: Option<std::path::PathBuf>) -> Command {
         log2_n: MIN_LOG2_N,
         leaked: false,
         kit,
+        second: None,
     }
 }
 

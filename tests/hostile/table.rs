@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rows of each part of the list: accounts, people, objects, clients.
-const ROWS: [(char, u32); 4] = [('A', 18), ('K', 12), ('O', 19), ('C', 15)];
+const ROWS: [(char, u32); 4] = [('A', 19), ('K', 12), ('O', 19), ('C', 15)];
 const PAGE: &str = "docs/hostile-server.md";
 
 struct Row {

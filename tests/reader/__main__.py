@@ -27,6 +27,7 @@ def main():
     parser = argparse.ArgumentParser(prog="reader", description=__doc__)
     for option in ("server", "handle", "master-key-file"):
         parser.add_argument(f"--{option}", required=True)
+    parser.add_argument("--second-secret-file")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("projects", help="names, members and items of all projects")
     download = verbs.add_parser("download", help="writes the newest version of an item of files")
@@ -36,7 +37,8 @@ def main():
     secret.add_argument("item")
     args = parser.parse_args()
 
-    account = Account(args.server, args.handle, crypto.phrase_from_file(pathlib.Path(args.master_key_file).read_bytes()))
+    second = args.second_secret_file and crypto.read_second(pathlib.Path(args.second_secret_file).read_text("utf-8"))
+    account = Account(args.server, args.handle, crypto.phrase_from_file(pathlib.Path(args.master_key_file).read_bytes()), second)
     if args.verb == "projects":
         return [{"id": s.id.hex(), "name": s.name, "seq": s.seq, "encrypted": s.encrypted, "members": len(s.members),
                  "items": sorted(i[3] for i in s.items.values())} for s in account.projects()]

@@ -62,7 +62,8 @@ def phrase(text):
 
 # The key-derivation record, and the tree under it
 
-RECORD = cbor.fields({1: cbor.one_of("scrypt"), 2: cbor.uint, 3: cbor.one_of(8), 4: cbor.one_of(1), 5: cbor.size(32)})
+WITH_SECOND = "scrypt+second"
+RECORD = cbor.fields({1: cbor.one_of("scrypt", WITH_SECOND), 2: cbor.uint, 3: cbor.one_of(8), 4: cbor.one_of(1), 5: cbor.size(32)})
 
 
 def read_record(data):
@@ -72,6 +73,33 @@ def read_record(data):
     return record
 
 
+# The second secret
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def second_check(second):
+    return sha256(label("second-secret"), second)[:4]
+
+
+def second_text(second):
+    bits = int.from_bytes(second + second_check(second), "big")
+    text = "".join(CROCKFORD[bits >> at & 31] for at in range(155, -1, -5))
+    return "-".join(text[at:at + 4] for at in range(0, 32, 4))
+
+
+def read_second(text):
+    text = "".join(text.replace("-", "").split())
+    text = text.upper().translate(str.maketrans("OIL", "011")) if text.isascii() else ""
+    need(len(text) == 32 and set(text) <= set(CROCKFORD), "bad-second-secret")
+    bits = 0
+    for character in text:
+        bits = bits << 5 | CROCKFORD.index(character)
+    data = bits.to_bytes(20, "big")
+    need(second_check(data[:16]) == data[16:], "bad-second-secret", "another check")
+    return data[:16]
+
+
 class Root:
     """The PRK of a bundle, and what is derived from it."""
 
@@ -79,11 +107,14 @@ class Root:
         self.prk = prk
 
     @classmethod
-    def derive(cls, phrase, record):
+    def derive(cls, phrase, record, second=None):
         fields = read_record(record)
+        takes = fields[1] == WITH_SECOND
+        need(second or not takes, "second-secret-needed")
+        need(takes or not second, "second-secret-dropped")
         # hashlib's own one takes no 2^21.
         stretched = Scrypt(salt=fields[5], length=64, n=fields[2], r=8, p=1).derive(phrase)
-        return cls(mac(sha256(record), stretched))
+        return cls(mac(sha256(record), stretched, second or b""))
 
     def rsa_seed(self, bits):
         return expand(self.prk, label("rsa") + bits.to_bytes(4, "big"), 48)

@@ -17,6 +17,7 @@ def read(data, passphrase):
     try:
         file = message(FILE, data, 64 << 20)
         boxes = file[4]
+        need(crypto.read_record(file[3])[1] != crypto.WITH_SECOND, "unreadable")
         need(boxes and sum(map(len, boxes)) <= 64 << 20, "unreadable")
         key = crypto.Root.derive(passphrase, file[3]).key("export")
         parts = [crypto.open_box(key, crypto.context("export", file[3], i, len(boxes)), box) for i, box in enumerate(boxes)]

@@ -29,6 +29,19 @@ def digest(data):
     return crypto.sha256(data).hex()
 
 
+SPKI = "rsa_2048_spki_sha256"
+
+
+def derived(root, record, with_pair):
+    """What stands under `derived` in the vectors; the pair is most of a minute's work."""
+    made = {f"{name}_sha256": digest(root.key(name)) for name in ("pins", "local", "link")}
+    made |= {"prk_sha256": digest(root.prk), "record": record.hex(), "sign_public": crypto.public_of(root.sign_key()).hex()}
+    made["rsa_seeds"] = [{"bits": bits, "sha256": digest(root.rsa_seed(bits))} for bits in crypto.SIZES]
+    if with_pair:
+        made[SPKI] = digest(crypto.spki(crypto.generate_pair(root.rsa_seed(2048), 2048).public_key()))
+    return made
+
+
 class Keys(unittest.TestCase):
     def test_phrases(self):
         for one in vectors("crypto", "phrases"):
@@ -52,6 +65,23 @@ class Keys(unittest.TestCase):
             if number == 0:  # a minute's work in Python for all of them
                 pair = crypto.generate_pair(root.rsa_seed(2048), 2048)
                 self.assertEqual(digest(crypto.spki(pair.public_key())), want["rsa_2048_spki_sha256"])
+
+    def test_second_secrets(self):
+        for number, one in enumerate(vectors("crypto", "second-secret")):
+            second, want = unhex(one["second"]), one["derived"]
+            self.assertEqual(crypto.second_text(second), one["text"])
+            for typed in (one["text"], one["text"].lower(), one["text"].replace("-", " \n").replace("0", "o").replace("1", "l")):
+                self.assertEqual(crypto.read_second(typed), second)
+            record, phrase = unhex(want["record"]), crypto.phrase(one["phrase"])
+            root = crypto.Root.derive(phrase, record, second)
+            self.assertEqual(derived(root, record, number == 0), {n: v for n, v in want.items() if number == 0 or n != SPKI})
+            self.assertRaises(errors.Refused, crypto.Root.derive, phrase, record)
+        first = vectors("crypto", "second-secret")[0]
+        for wrong in ("", first["text"][:-1], first["text"] + "0", "1" + first["text"][1:], first["text"].replace("-", "_")):
+            with self.subTest(wrong):
+                self.assertRaises(errors.Refused, crypto.read_second, wrong)
+        plain = unhex(vectors("crypto", "keys")[0]["derived"]["record"])
+        self.assertRaises(errors.Refused, crypto.Root.derive, b"x", plain, bytes(16))
 
     def test_boxes_open_and_nothing_else_does(self):
         for one in vectors("crypto", "boxes"):

@@ -54,7 +54,7 @@ class Server:
 class Account:
     """Somebody who signed in: keys, the vault and what is pinned in it."""
 
-    def __init__(self, origin, handle, phrase):
+    def __init__(self, origin, handle, phrase, second=None):
         self.server = Server(origin)
         begun = self.server.ask("POST", "/v1/signin/start", {"handle": handle})
         record, nonce = unb64(begun["kdf"]), unb64(begun["nonce"])
@@ -63,7 +63,7 @@ class Account:
         except cbor.Malformed:
             raise Refused("history", "a record out of bounds") from None
         need(len(nonce) == 32, "history", "a nonce of another length")
-        root = crypto.Root.derive(phrase, record)
+        root = crypto.Root.derive(phrase, record, second)
         now = time.time_ns() // 1_000_000
         signed = crypto.label("sig/login") + cbor.encode({1: origin, 2: handle, 3: nonce, 4: now})
         proof = {"handle": handle, "origin": origin, "nonce": b64(nonce), "time_ms": now, "signature": b64(root.sign_key().sign(signed))}

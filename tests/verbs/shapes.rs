@@ -28,7 +28,7 @@ fn each_answer_has_its_keys() {
     let signed_in = laptop
         .run(&["signin", "--server", &url, "--handle", "ana@example.org"])
         .ok();
-    assert_eq!(keys(&signed_in), "bits handle id kit server skipped words");
+    assert_eq!(keys(&signed_in), "bits handle id kit newest_ms server skipped words");
 
     let project = "bytes changed_ms encrypted fresh id members name role trashed trouble";
     let member = "checked checked_ms handle id kind me replaced role since_ms words";
@@ -37,7 +37,7 @@ fn each_answer_has_its_keys() {
     let secret = "changed changed_ms expires_ms id name trashed_ms type";
     let in_order: [(&[&str], &str); 51] = [
         (&["status"], "alarms handle keys_held news online server unlocked"),
-        (&["whoami"], "bits handle id key_changes name server words"),
+        (&["whoami"], "bits handle id key_changes name newest_ms second_secret server words"),
         (&["words"], "another checked handle words"),
         (&["monitor"], "log published size witnessing"),
         (&["device", "list"], "created_ms current id seen_ms"),

@@ -10,7 +10,7 @@ pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 
 /// Error codes, and what the program ends with. What is not here ends with [`OTHER`].
-const CODES: [(&str, u8); 40] = [
+const CODES: [(&str, u8); 43] = [
     ("usage", USAGE),
     ("invalid", USAGE),
     ("ambiguous", USAGE),
@@ -41,6 +41,9 @@ const CODES: [(&str, u8); 40] = [
     ("unreachable", 30),
     ("needs-https", 30),
     ("cancelled", 130),
+    ("second-secret-needed", USAGE),
+    ("bad-second-secret", USAGE),
+    ("second-secret-dropped", 21),
     ("passphrase-needed", USAGE),
     ("passphrase-wrong", OTHER),
     ("unreadable", OTHER),
@@ -93,6 +96,10 @@ mod tests {
         let all = [
             (Error::WrongMasterKey, 10),
             (Error::SignInRefused, 10),
+            (Error::SecondSignInRefused, 10),
+            (Error::SecondSecretNeeded, 2),
+            (Error::BadSecondSecret(""), 2),
+            (Error::SecondSecretDropped, 21),
             (Error::WeakPhrase { bits: 1, floor: 70 }, 17),
             (Error::BadPhrase(""), 17),
             (Error::Locked, 11),

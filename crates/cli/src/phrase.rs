@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use holdfast_commands::Hidden;
-use holdfast_crypto::{MIN_PHRASE_BITS, Phrase};
+use holdfast_crypto::{MIN_PHRASE_BITS, Phrase, SecondSecret};
 use holdfast_engine::Error;
 use zeroize::Zeroizing;
 
@@ -24,13 +24,13 @@ pub(crate) struct PhraseText {
 
 impl PhraseText {
     fn new(text: Zeroizing<String>) -> Result<Self> {
-        let phrase = Phrase::new(&text).map_err(refusal)?;
+        let phrase = Phrase::new(&text).map_err(unusable)?;
         Ok(Self { text, phrase })
     }
 
     /// From a file's bytes, without the one line end at their end.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let phrase = Phrase::from_file_bytes(bytes).map_err(refusal)?;
+        let phrase = Phrase::from_file_bytes(bytes).map_err(unusable)?;
         let line = bytes
             .strip_suffix(b"\n")
             .map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -59,8 +59,8 @@ impl PhraseText {
         Hidden::new(self.text.clone())
     }
 
-    fn check_strength(self) -> Result<Self> {
-        Phrase::check_strength(&self.text).map_err(refusal)?;
+    fn check_strength(self, floor: u32) -> Result<Self> {
+        Phrase::check_at_least(&self.text, floor).map_err(|error| refusal(error, floor))?;
         Ok(self)
     }
 }
@@ -88,10 +88,28 @@ pub(crate) fn try_again(failure: &Failure, asked: bool, tried: u32) -> bool {
     again
 }
 
-/// A new Master Key, strong enough: from a file, or typed twice. `instead` says which option names the file.
-pub(crate) fn fresh(file: Option<&Path>, instead: &str) -> Result<PhraseText> {
+/// A second secret from a file. A slip of the fingers is told before anything is sent.
+pub(crate) fn second_secret(file: &Path) -> Result<SecondSecret> {
+    SecondSecret::parse(&input::text(file)?).map_err(|error| unusable(error).into())
+}
+
+/// The same, typed; none if nothing was typed where this computer has one.
+pub(crate) fn ask_second_secret(kept: bool) -> Result<Option<SecondSecret>> {
+    let text = input::starred(match kept {
+        true => "Second secret (nothing: the one that this computer has): ",
+        false => "Second secret: ",
+    })?;
+    if kept && text.is_empty() {
+        return Ok(None);
+    }
+    let second = SecondSecret::parse(&text).map_err(unusable)?;
+    Ok(Some(second))
+}
+
+/// A new Master Key of at least so many bits: from a file, or typed twice. `instead` says which option names the file.
+pub(crate) fn fresh(file: Option<&Path>, floor: u32, instead: &str) -> Result<PhraseText> {
     if let Some(path) = file {
-        return PhraseText::from_file(path)?.check_strength();
+        return PhraseText::from_file(path)?.check_strength(floor);
     }
     if !is_terminal() {
         return Err(Failure::usage(
@@ -100,13 +118,13 @@ pub(crate) fn fresh(file: Option<&Path>, instead: &str) -> Result<PhraseText> {
         ));
     }
     message("Choose the one phrase that opens everything. Long is good: six or more words that don't belong together.");
-    ask("New Master Key: ")
+    ask("New Master Key: ", floor)
 }
 
 /// A passphrase for a file that is written, as strong: whoever has the file may guess as long as he likes.
 pub(crate) fn fresh_for_file(file: Option<&Path>) -> Result<PhraseText> {
     if let Some(path) = file {
-        return PhraseText::from_file(path)?.check_strength();
+        return PhraseText::from_file(path)?.check_strength(MIN_PHRASE_BITS);
     }
     if !is_terminal() {
         return Err(Failure::usage(
@@ -115,12 +133,12 @@ pub(crate) fn fresh_for_file(file: Option<&Path>) -> Result<PhraseText> {
         ));
     }
     message("Choose a passphrase for this file alone. Without it nobody opens the file, you included.");
-    ask("Passphrase of the file: ")
+    ask("Passphrase of the file: ", MIN_PHRASE_BITS)
 }
 
-fn ask(prompt: &str) -> Result<PhraseText> {
+fn ask(prompt: &str, floor: u32) -> Result<PhraseText> {
     for tried in 1.. {
-        match ask_twice(prompt) {
+        match ask_twice(prompt, floor) {
             Err(failure) if tried < TRIES && matches!(failure.code(), "weak-phrase" | "bad-phrase" | "differ") => {
                 message(&failure.0.message);
             }
@@ -130,8 +148,8 @@ fn ask(prompt: &str) -> Result<PhraseText> {
     Err(Error::Locked.into())
 }
 
-fn ask_twice(prompt: &str) -> Result<PhraseText> {
-    let first = PhraseText::new(input::hidden(prompt)?)?.check_strength()?;
+fn ask_twice(prompt: &str, floor: u32) -> Result<PhraseText> {
+    let first = PhraseText::new(input::hidden(prompt)?)?.check_strength(floor)?;
     let second = input::hidden("Once more: ")?;
     if *first.text != *second {
         return Err(Failure::new(
@@ -143,12 +161,14 @@ fn ask_twice(prompt: &str) -> Result<PhraseText> {
     Ok(first)
 }
 
-fn refusal(error: holdfast_crypto::Error) -> Error {
+fn unusable(error: holdfast_crypto::Error) -> Error {
+    refusal(error, MIN_PHRASE_BITS)
+}
+
+fn refusal(error: holdfast_crypto::Error, floor: u32) -> Error {
     match error {
-        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase {
-            bits,
-            floor: MIN_PHRASE_BITS,
-        },
+        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase { bits, floor },
+        holdfast_crypto::Error::SecondSecret(reason) => Error::BadSecondSecret(reason),
         holdfast_crypto::Error::Phrase(reason) => Error::BadPhrase(reason),
         other => Error::Internal(other.to_string()),
     }
@@ -189,6 +209,6 @@ mod tests {
     fn a_generated_one_is_strong() {
         let phrase = PhraseText::generate();
         assert_eq!(phrase.expose().split(' ').count(), 8);
-        assert!(phrase.check_strength().is_ok());
+        assert!(phrase.check_strength(MIN_PHRASE_BITS).is_ok());
     }
 }

@@ -14,7 +14,9 @@ use crate::types;
 
 mod parts;
 
-pub use parts::{Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder};
+pub use parts::{
+    Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder, SecondChange,
+};
 
 /// A verb with its arguments. Paths are absolute: the process that runs it may be another one.
 #[derive(Clone, Serialize, Deserialize, TS)]
@@ -60,6 +62,16 @@ pub enum Command {
         leaked: bool,
         /// Where to write a new Recovery Kit.
         kit: Option<PathBuf>,
+        /// What becomes of the second secret.
+        #[serde(default)]
+        #[ts(optional)]
+        second: Option<SecondChange>,
+    },
+    /// Shows the second secret again.
+    SecondSecret {
+        /// The Master Key, typed anew.
+        #[ts(type = "string")]
+        phrase: Hidden,
     },
     /// Makes a new Recovery Kit.
     KitNew {

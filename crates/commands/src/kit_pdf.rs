@@ -154,6 +154,12 @@ fn details(page: &mut Page, kit: &Kit, density: &Density, top: f32) -> f32 {
         ("Account ID", kit.principal.to_string()),
         ("Six security words", kit.words.join(" ")),
     ];
+    if let Some(second) = &kit.second {
+        entries.push((
+            "Second secret: with the Master Key, on a new computer",
+            second.to_string(),
+        ));
+    }
     if let Some(date) = iso_date(kit.made_ms) {
         entries.push(("Made on", date));
     }

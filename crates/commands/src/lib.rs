@@ -20,7 +20,7 @@ pub mod view;
 
 pub use app::{App, Connect, Guard};
 pub use command::{
-    Command, Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder,
+    Command, Expiry, ExportProtection, FieldInput, Hidden, ImportChoice, ImportFile, RunInput, RunOrder, SecondChange,
 };
 pub use doctor::diagnostics;
 pub use generate::{CharacterClass, MAX_LENGTH, PasswordKind, Recipe, generate};
@@ -29,5 +29,6 @@ pub use holdfast_import::Source as ImportSource;
 pub use import_file::{needs_passphrase, variables};
 pub use kit_pdf::{KitFile, draft_kit, kit_pdf, write_kit};
 pub use request::Request;
+pub use run::phrase_floor;
 pub use secret_types::{FieldInfo, SECRET_TYPES, TypeInfo, field_info, is_plain_everywhere, type_info};
 pub use view::{Ending, Frame, Outcome};

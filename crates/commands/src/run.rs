@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::command::Command;
 use crate::view::Outcome;
 
+pub use account::phrase_floor;
 pub(crate) use runs::{Reading, adopt};
 
 /// Each area's work is on the heap: what waits for it, a thread of two megabytes perhaps, holds a pointer.
@@ -41,6 +42,7 @@ pub(crate) async fn run(
         | Command::Monitor { .. }
         | Command::PeopleList
         | Command::KeyChange { .. }
+        | Command::SecondSecret { .. }
         | Command::KitNew { .. }
         | Command::KitTest { .. }
         | Command::DeviceList

@@ -69,6 +69,8 @@ views! {
         key_changes: u32,
         /// When the newest change was made that this computer has seen, by its author's clock, milliseconds since 1970-01-01 UTC.
         newest_ms: u64,
+        /// Whether a second secret opens the account beside the Master Key.
+        second_secret: bool,
     }
     /// Somebody's six words.
     WordsView {
@@ -668,8 +670,17 @@ views! {
         words: String,
         /// Where the new Recovery Kit is.
         kit: Option<String>,
+        /// The second secret, if there is a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        second_secret: Option<String>,
         /// What could not be done after the keys were changed.
         skipped: Vec<SkippedView>,
+    }
+    /// What stands beside the Master Key.
+    SecondSecretView {
+        /// As it is typed.
+        second_secret: String,
     }
     /// A Recovery Kit that was written.
     KitView {

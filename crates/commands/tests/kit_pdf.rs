@@ -27,6 +27,7 @@ fn kit(server: &str, handle: &str, code: &str) -> Kit {
         salt: [0x5c; 32],
         log2_n: 17,
         code: Zeroizing::new(code.into()),
+        second: None,
         made_ms: 1_795_352_096_000,
     }
 }
@@ -158,6 +159,35 @@ fn a_kit_without_a_date_has_no_line_for_it() {
     let texts = texts(&content(&kit_pdf(&undated)));
     assert_eq!(texts.len(), dated - 2);
     assert!(texts.iter().all(|t| t.4 != "Made on" && !t.4.starts_with("1970")));
+}
+
+#[test]
+fn a_second_secret_stands_on_it_whole_and_moves_nothing_off_the_page() {
+    const SECOND: &str = "000G-40R4-0M30-E209-185G-R38E-1ZW2-FAAY";
+    for kit in [usual(), longest()] {
+        let pdf = kit_pdf(&Kit {
+            second: Some(Zeroizing::new(SECOND.into())),
+            ..kit
+        });
+        let content = content(&pdf);
+        let texts = texts(&content);
+        let joined: String = texts.iter().map(|t| squeezed(&t.4)).collect();
+        assert_eq!(joined.matches(SECOND).count(), 1);
+        assert!(
+            texts
+                .iter()
+                .any(|t| t.4.starts_with("Second secret: with the Master Key"))
+        );
+        for (x, y, _, width, text) in &texts {
+            assert!(
+                *y >= 56.0 && x + width.unwrap_or(0.0) <= 539.5,
+                "{text} is off the page"
+            );
+        }
+        let all: String = pdf.iter().map(|&b| char::from(b)).collect();
+        assert!(!all.replace(&content, "").contains(SECOND));
+    }
+    assert!(!content(&kit_pdf(&usual())).contains("Second secret"));
 }
 
 #[test]

@@ -18,6 +18,15 @@ pub enum Error {
     /// The scrypt parameters lie outside what this version accepts; nothing was computed.
     #[error("the key-derivation record is not acceptable: {0}")]
     Kdf(&'static str),
+    /// What was typed for a second secret is none.
+    #[error("this is not a second secret: {0}")]
+    SecondSecret(&'static str),
+    /// The record takes a second secret, and there is none. Nothing was computed.
+    #[error("the key-derivation record takes a second secret")]
+    SecondSecretNeeded,
+    /// There is a second secret, and the record takes none. Nothing was computed.
+    #[error("the key-derivation record takes no second secret")]
+    SecondSecretDropped,
     /// The words typed for a recovery key are not one.
     #[error("these are not the words of a recovery key: {0}")]
     Recovery(&'static str),

@@ -21,16 +21,19 @@ pub const MIN_LOG2_N: u8 = 17;
 pub const MAX_LOG2_N: u8 = 21;
 
 const ALGORITHM: &str = "scrypt";
+const WITH_SECOND: &str = "scrypt+second";
 const R: u32 = 8;
 const P: u32 = 1;
 /// The longest encoding a valid record has; longer input is refused unread.
 const MAX_ENCODED: usize = 64;
 
-/// The scrypt parameters and salt of one principal: `{1: "scrypt", 2: N, 3: 8, 4: 1, 5: salt}` as deterministic CBOR.
+/// The scrypt parameters and salt of one principal: `{1: "scrypt", 2: N, 3: 8, 4: 1, 5: salt}` as deterministic CBOR. Its id is
+/// `scrypt+second` where the root takes a [second secret](crate::SecondSecret), too.
 ///
 /// A value of this type is always within the limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KdfRecord {
+    second: bool,
     log2_n: u8,
     salt: [u8; 32],
 }
@@ -47,7 +50,11 @@ impl KdfRecord {
         if log2_n > MAX_LOG2_N {
             return Err(Error::Kdf("N is above the ceiling"));
         }
-        Ok(Self { log2_n, salt })
+        Ok(Self {
+            second: false,
+            log2_n,
+            salt,
+        })
     }
 
     /// Makes a record with a new random salt, as every sign-up and every key change does.
@@ -60,6 +67,18 @@ impl KdfRecord {
         Self::new(log2_n, salt)
     }
 
+    /// The same, for a root that takes a second secret, too.
+    #[must_use]
+    pub fn with_second(self) -> Self {
+        Self { second: true, ..self }
+    }
+
+    /// Whether the root takes a second secret, too.
+    #[must_use]
+    pub fn takes_second(&self) -> bool {
+        self.second
+    }
+
     /// The record as deterministic CBOR (RFC 8949, 4.2). Its hash is the salt of the HKDF step.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -70,7 +89,7 @@ impl KdfRecord {
 
     fn write(&self, encoder: &mut Encoder<Vec<u8>>) -> Result<(), encode::Error<Infallible>> {
         encoder.map(5)?;
-        encoder.u8(1)?.str(ALGORITHM)?;
+        encoder.u8(1)?.str(if self.second { WITH_SECOND } else { ALGORITHM })?;
         encoder.u8(2)?.u64(1 << self.log2_n)?;
         encoder.u8(3)?.u32(R)?;
         encoder.u8(4)?.u32(P)?;
@@ -87,8 +106,11 @@ impl KdfRecord {
         if bytes.len() > MAX_ENCODED {
             return Err(Error::Kdf("too long"));
         }
-        let (log2_n, salt) = read_fields(bytes)?;
-        let record = Self::new(log2_n, salt)?;
+        let (second, log2_n, salt) = read_fields(bytes)?;
+        let record = Self {
+            second,
+            ..Self::new(log2_n, salt)?
+        };
         if record.encode() != bytes {
             return Err(Error::Kdf("not in the deterministic encoding"));
         }
@@ -139,16 +161,18 @@ fn reserve(bytes: u64) -> Result<(), Error> {
 }
 
 /// Reads the five fields in order and judges all but the range of N, which [`KdfRecord::new`] does.
-fn read_fields(bytes: &[u8]) -> Result<(u8, [u8; 32]), Error> {
+fn read_fields(bytes: &[u8]) -> Result<(bool, u8, [u8; 32]), Error> {
     const MALFORMED: Error = Error::Kdf("not a key-derivation record");
     let mut decoder = Decoder::new(bytes);
     if decoder.map().map_err(|_| MALFORMED)? != Some(5) {
         return Err(MALFORMED);
     }
     key(&mut decoder, 1)?;
-    if decoder.str().map_err(|_| MALFORMED)? != ALGORITHM {
-        return Err(Error::Kdf("not scrypt"));
-    }
+    let second = match decoder.str().map_err(|_| MALFORMED)? {
+        ALGORITHM => false,
+        WITH_SECOND => true,
+        _ => return Err(Error::Kdf("not scrypt")),
+    };
     key(&mut decoder, 2)?;
     let n = decoder.u64().map_err(|_| MALFORMED)?;
     if !n.is_power_of_two() {
@@ -166,7 +190,7 @@ fn read_fields(bytes: &[u8]) -> Result<(u8, [u8; 32]), Error> {
     let salt = decoder.bytes().map_err(|_| MALFORMED)?;
     let salt = salt.try_into().map_err(|_| Error::Kdf("the salt is not 32 bytes"))?;
     let log2_n = u8::try_from(n.trailing_zeros()).map_err(|_| MALFORMED)?;
-    Ok((log2_n, salt))
+    Ok((second, log2_n, salt))
 }
 
 fn key(decoder: &mut Decoder<'_>, expected: u8) -> Result<(), Error> {

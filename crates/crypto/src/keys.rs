@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! S        = scrypt(phrase, salt, N, r=8, p=1, 64 bytes)            kdf.rs
-//! PRK      = HKDF-Extract(salt = SHA-256(kdf record), ikm = S)
+//! PRK      = HKDF-Extract(salt = SHA-256(kdf record), ikm = S)      or ikm = S || second secret, by the record's id
 //! rsa seed = HKDF-Expand(PRK, label "rsa" || bits as u32, 48)       -> rsa::PrivateKey::derive
 //! sign     = HKDF-Expand(PRK, label "sign", 32)                     -> SignKey
 //! pins     = HKDF-Expand(PRK, label "pins", 32)                     -> box key: what this device has seen
@@ -25,6 +25,7 @@ use crate::kdf::KdfRecord;
 use crate::label::{expand, label, labelled, sha256};
 use crate::phrase::Phrase;
 use crate::rsa;
+use crate::second::{self, SecondSecret};
 use crate::secret::{Key32, Secret};
 use crate::sign::SignKey;
 
@@ -32,14 +33,38 @@ use crate::sign::SignKey;
 pub struct Prk(Key32);
 
 impl Prk {
-    /// Derives the root. At the default N this takes about a second and 256 MiB.
+    /// Derives the root from a phrase alone. At the default N this takes about a second and 256 MiB.
     ///
     /// # Errors
-    /// [`Error::Kdf`] when the system refuses the memory.
+    /// As [`Prk::derive_with`].
     pub fn derive(phrase: &Phrase, record: &KdfRecord) -> Result<Self, Error> {
+        Self::derive_with(phrase, None, record)
+    }
+
+    /// Derives the root, with a second secret exactly where the record takes one.
+    ///
+    /// # Errors
+    /// Before any work: [`Error::SecondSecretNeeded`], and [`Error::SecondSecretDropped`] where there is one and the record takes
+    /// none (whoever shows such a record may be after the phrase). [`Error::Kdf`] when the system refuses the memory.
+    pub fn derive_with(phrase: &Phrase, second: Option<&SecondSecret>, record: &KdfRecord) -> Result<Self, Error> {
+        match (second, record.takes_second()) {
+            (None, true) => return Err(Error::SecondSecretNeeded),
+            (Some(_), false) => return Err(Error::SecondSecretDropped),
+            _ => {}
+        }
         let stretched = record.stretch(phrase)?;
         let salt = sha256(&[&record.encode()]);
-        let (mut prk, _) = Hkdf::<Sha256>::extract(Some(&salt), stretched.expose());
+        let (mut prk, _) = match second {
+            None => Hkdf::<Sha256>::extract(Some(&salt), stretched.expose()),
+            Some(second) => {
+                // Both of fixed length: no two pairs give the same bytes.
+                let both = Secret::<{ 64 + second::BYTES }>::fill_with(|bytes| {
+                    bytes[..64].copy_from_slice(stretched.expose());
+                    bytes[64..].copy_from_slice(second.expose());
+                });
+                Hkdf::<Sha256>::extract(Some(&salt), both.expose())
+            }
+        };
         let key = Secret::fill_with(|own| own.copy_from_slice(&prk));
         prk.as_mut_slice().zeroize();
         Ok(Self(key))

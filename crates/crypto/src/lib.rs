@@ -9,6 +9,7 @@
 //! | take in what somebody typed | [`Phrase::new`], [`Phrase::from_file_bytes`] | NFKD, UTF-8 |
 //! | make a Master Key | [`Phrase::generate`] | 8 words, 103 bits |
 //! | judge a made-up one | [`Phrase::check_strength`] | at least [`MIN_PHRASE_BITS`] bits |
+//! | let a device's own secret count beside it | [`SecondSecret`], [`Prk::derive_with`] | 16 random bytes, 32 characters |
 //! | turn a phrase into keys | [`KdfRecord`], [`Prk`] | scrypt, HKDF |
 //! | seal anything under a key | [`seal()`], [`seal_many`], [`open`], [`open_in_place`] | AES-256-CBC, HMAC-SHA-256 |
 //! | hand a key to one recipient | [`rsa::PublicKey::wrap_key`], [`rsa::PrivateKey::unwrap_key`] | RSA-OAEP-SHA-256 |
@@ -23,7 +24,7 @@
 //! ```text
 //!   phrase  +  kdf record {scrypt, N, 8, 1, salt}
 //!       |           |
-//!       +--scrypt---+--- HKDF-Extract
+//!       +--scrypt---+--- HKDF-Extract ---- (second secret, if the record's id says so)
 //!                  |
 //!                 PRK ---- "rsa" || bits --> 48-byte seed --> RSA pair      the identity: unwraps keys, signs bundles
 //!                  |------ "sign" ---------> 32-byte seed --> Ed25519 pair  signs everything else
@@ -100,6 +101,7 @@ mod phrase;
 mod recovery;
 pub mod rsa;
 mod seal;
+mod second;
 mod secret;
 mod sign;
 mod words;
@@ -113,8 +115,11 @@ pub use kdf::{DEFAULT_LOG2_N, KdfRecord, MAX_LOG2_N, MIN_LOG2_N};
 pub use keys::Prk;
 #[doc(hidden)]
 pub use phrase::normalized;
-pub use phrase::{MAX_PHRASE_BYTES, MIN_PHRASE_BITS, Phrase};
+pub use phrase::{MAX_PHRASE_BYTES, MIN_PHRASE_BITS, MIN_PHRASE_BITS_WITH_SECOND, Phrase};
 pub use recovery::RecoveryKey;
+pub use second::SecondSecret;
+#[doc(hidden)]
+pub use second::second_secret_of;
 
 // Using keys
 pub use seal::{

@@ -14,7 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::error::Error;
 use crate::words::word_list;
 
-pub use strength::MIN_PHRASE_BITS;
+pub use strength::{MIN_PHRASE_BITS, MIN_PHRASE_BITS_WITH_SECOND};
 
 /// The longest phrase in bytes, after normalization.
 pub const MAX_PHRASE_BYTES: usize = 1024;
@@ -94,8 +94,16 @@ impl Phrase {
     /// # Errors
     /// [`Error::WeakPhrase`] with the estimate; [`Error::Phrase`] as [`Phrase::new`].
     pub fn check_strength(text: &str) -> Result<(), Error> {
+        Self::check_at_least(text, MIN_PHRASE_BITS)
+    }
+
+    /// The same with another floor: [`MIN_PHRASE_BITS_WITH_SECOND`] where a second secret stands beside the phrase.
+    ///
+    /// # Errors
+    /// As [`Phrase::check_strength`].
+    pub fn check_at_least(text: &str, floor: u32) -> Result<(), Error> {
         let bits = strength::guess_bits(&Self::new(text)?);
-        if bits < MIN_PHRASE_BITS {
+        if bits < floor {
             Err(Error::WeakPhrase(bits))
         } else {
             Ok(())

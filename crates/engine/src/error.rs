@@ -31,6 +31,18 @@ pub enum Error {
     /// The server takes no sign-in with this handle and this phrase, and does not say which of them is wrong.
     #[error("The server knows no account with this handle and this Master Key.")]
     SignInRefused,
+    /// The same where a second secret went into the signature.
+    #[error("The server knows no account with this handle, this Master Key and this second secret.")]
+    SecondSignInRefused,
+    /// The account's keys take a second secret that this device does not have. Nothing was derived.
+    #[error("This account has a second secret beside the Master Key, and this computer does not have it.")]
+    SecondSecretNeeded,
+    /// There is a second secret, and the server shows a record that takes none. Nothing was derived or sent.
+    #[error("The server does not ask for the second secret that this account has. Nothing was sent.")]
+    SecondSecretDropped,
+    /// What was typed as a second secret is none.
+    #[error("That is not a second secret: {0}.")]
+    BadSecondSecret(&'static str),
     /// The system's keychain does not open the profile, and why.
     #[error("{0}")]
     Keychain(String),
@@ -214,7 +226,10 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::WrongMasterKey => "wrong-master-key",
-            Self::SignInRefused => "sign-in-refused",
+            Self::SignInRefused | Self::SecondSignInRefused => "sign-in-refused",
+            Self::SecondSecretNeeded => "second-secret-needed",
+            Self::SecondSecretDropped => "second-secret-dropped",
+            Self::BadSecondSecret(_) => "bad-second-secret",
             Self::Keychain(_) => "keychain",
             Self::NoDialog => "no-dialog",
             Self::WeakPhrase { .. } => "weak-phrase",
@@ -284,6 +299,18 @@ impl Error {
             }
             Self::SignInRefused => {
                 "Check the handle, the server's address, and the Master Key (Caps Lock, keyboard layout). Nothing was changed."
+            }
+            Self::SecondSignInRefused => {
+                "Nobody can tell which of them is wrong. Check the handle, the Master Key (Caps Lock, keyboard layout), and whether the second secret was renewed on another computer. Nothing was changed."
+            }
+            Self::SecondSecretNeeded => {
+                "Sign in with it: `holdfast signin --second-secret-file FILE`, or type it when asked. It stands on the Recovery Kit, and `holdfast key second-secret` shows it on a computer that has it."
+            }
+            Self::SecondSecretDropped => {
+                "If it was turned off on another computer, sign in with --without-second-secret. If not, type nothing: whoever runs the server may be after your Master Key."
+            }
+            Self::BadSecondSecret(_) => {
+                "Look at the Recovery Kit again, or at a computer that has it: 32 characters in eight groups."
             }
             Self::Keychain(_) => "Use the Master Key: it always opens.",
             Self::NoDialog => "Use the command line for this: holdfast --help lists what it does.",

@@ -89,10 +89,13 @@ pub async fn examine(host: &Host) -> Vec<Finding> {
             let next = "Run `holdfast signup` or `holdfast signin`.";
             findings.push(Finding::warn("account", "There is no account in this profile.", next));
         }
-        Ok(Some(_)) => findings.push(Finding::ok(
-            "account",
-            "The account's record is whole and its keys fit together.",
-        )),
+        Ok(Some(account)) => {
+            findings.push(Finding::ok(
+                "account",
+                "The account's record is whole and its keys fit together.",
+            ));
+            findings.extend(second_secret(host, &account).await);
+        }
         Err(error) => findings.push(Finding::failed("account", &error)),
     }
     match Account::pending(host.store.as_ref()).await {
@@ -142,6 +145,22 @@ async fn account(host: &Host) -> Result<Option<Account>> {
         ));
     }
     Ok(Some(account))
+}
+
+/// Without it the Master Key opens nothing here.
+async fn second_secret(host: &Host, account: &Account) -> Option<Finding> {
+    let kept = match account.bundles() {
+        Ok(chain) => match newest(&chain) {
+            Ok(newest) if newest.kdf.takes_second() => crate::second::kept(host.store.as_ref(), &newest.kdf).await,
+            _ => return None,
+        },
+        Err(_) => return None,
+    };
+    Some(match kept {
+        Ok(Some(_)) => Finding::ok("second-secret", "The account's second secret is here."),
+        Ok(None) => Finding::failed("second-secret", &Error::SecondSecretNeeded),
+        Err(error) => Finding::failed("second-secret", &error),
+    })
 }
 
 async fn server(host: &Host) -> Vec<Finding> {

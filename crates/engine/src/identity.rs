@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_crypto::rsa::{Bits, PrivateKey};
-use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, SignKey};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, SecondSecret, SignKey};
 use holdfast_protocol::bundle::{Bundle, FORMAT, PrincipalKind, SignedBundle, VerifiedBundle};
 use holdfast_protocol::context;
 use holdfast_protocol::id::{Hash, PrincipalId, SpaceId};
@@ -185,9 +185,14 @@ impl UnwrapKeys for Keyring {
 /// Runs scrypt. Takes most of a second and `128 * N * 8` bytes: call it off the async threads.
 ///
 /// # Errors
-/// [`Error::Internal`] for a record that was not checked before.
-pub(crate) fn stretch(phrase: &Phrase, kdf: &KdfRecord) -> Result<Prk> {
-    Prk::derive(phrase, kdf).map_err(internal)
+/// [`Error::SecondSecretNeeded`] and [`Error::SecondSecretDropped`] before any work; [`Error::Internal`] for a record that was not
+/// checked before.
+pub(crate) fn stretch(phrase: &Phrase, second: Option<&SecondSecret>, kdf: &KdfRecord) -> Result<Prk> {
+    Prk::derive_with(phrase, second, kdf).map_err(|error| match error {
+        holdfast_crypto::Error::SecondSecretNeeded => Error::SecondSecretNeeded,
+        holdfast_crypto::Error::SecondSecretDropped => Error::SecondSecretDropped,
+        other => internal(other),
+    })
 }
 
 /// A fault that no input of a user explains.

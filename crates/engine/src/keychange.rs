@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use holdfast_crypto::rsa::Bits;
-use holdfast_crypto::{KdfRecord, Key32, Phrase};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, SecondSecret};
 use holdfast_protocol::bundle::PrincipalKind;
 use holdfast_protocol::wire::KeyChange;
 
@@ -17,7 +17,8 @@ use crate::identity::{Identity, Keyring, NewIdentity};
 use crate::ports::{Progress, Silent, Stage, Step};
 use crate::recovery::Kit;
 use crate::rng;
-use crate::session::{Session, derive};
+use crate::second::{self, NewSecond};
+use crate::session::{Session, derive_with};
 
 /// How the new keys are made.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,8 @@ pub struct NewKeys {
 pub struct ChangedKeys {
     /// The new kit, if one was asked for.
     pub kit: Option<Kit>,
+    /// The second secret, if there is a new one.
+    pub second: Option<SecondSecret>,
     /// What did not work after the keys were changed, and is done by the next unlock.
     pub left: Option<Error>,
 }
@@ -67,19 +70,52 @@ impl Session {
         progress: &dyn Progress,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<ChangedKeys> {
+        Box::pin(self.change_keys_beside(phrase, NewSecond::Keep, new, progress, keep)).await
+    }
+
+    /// As [`Session::change_keys_with`], and says what becomes of the second secret. A new one is kept on this device before
+    /// anything is sent.
+    ///
+    /// # Errors
+    /// As [`Session::change_keys_with`]; [`Error::SecondSecretNeeded`] where one is to stay that this device has lost.
+    pub async fn change_keys_beside(
+        &self,
+        phrase: &Phrase,
+        beside: NewSecond,
+        new: NewKeys,
+        progress: &dyn Progress,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<ChangedKeys> {
         progress.report(Step::at(Stage::Keys));
         self.check_account().await?;
         let old = self.keyring().current().clone();
-        // A size may change under the phrase there is; a phrase that somebody may have must not come back.
-        let same_phrase = Key32::from_slice(derive(phrase, &old.bundle().kdf).await?.expose())
-            == Key32::from_slice(old.prk().expose());
-        if same_phrase && (new.leaked || new.bits.is_none_or(|bits| bits == old.bundle().rsa.bits())) {
+        let had = self.kept_second().await?;
+        let beside = match beside {
+            // Whoever has the Master Key may have what stood beside it.
+            NewSecond::Keep if new.leaked && self.takes_second() => NewSecond::New,
+            NewSecond::Keep if self.takes_second() && had.is_none() => return Err(Error::SecondSecretNeeded),
+            other => other,
+        };
+        // A size or the second secret may change under the phrase there is; a phrase that somebody may have must not come back.
+        let same_size = new.bits.is_none_or(|bits| bits == old.bundle().rsa.bits());
+        let same_second = beside == NewSecond::Keep || (beside == NewSecond::Off && !self.takes_second());
+        if is_phrase_of(&old, phrase, had.as_ref()).await? && (new.leaked || (same_size && same_second)) {
             return Err(Error::Invalid(
                 "that is the Master Key the account has already: choose another one".into(),
             ));
         }
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
-        let prk = derive(phrase, &kdf).await?;
+        let made = (beside == NewSecond::New).then(|| SecondSecret::make(&mut rng()));
+        let second = match beside {
+            NewSecond::Keep => had.as_ref(),
+            NewSecond::New | NewSecond::Off => made.as_ref(),
+        };
+        let kdf = match second {
+            Some(_) => kdf.with_second(),
+            None => kdf,
+        };
+        let prk = derive_with(phrase, second, &kdf).await?;
+        let record = kdf.clone();
         let (handle, principal, created_ms) = (self.account().handle, self.principal(), self.now_ms());
         let bits = new.bits.unwrap_or(old.bundle().rsa.bits());
         let before = old.clone();
@@ -91,7 +127,7 @@ impl Session {
                 bits,
                 created_ms,
             };
-            Identity::create(prk, &kdf, &new, Some(&before))
+            Identity::create(prk, &record, &new, Some(&before))
         })
         .await
         .map_err(|error| Error::Internal(error.to_string()))??;
@@ -99,7 +135,7 @@ impl Session {
         let kit = match new.kit {
             true => {
                 let seen = self.seen_for_kit().await?;
-                Some(Kit::make(&identity, self.host.transport.origin(), seen))
+                Some(Kit::make(&identity, self.host.transport.origin(), second, seen))
             }
             false => None,
         };
@@ -120,7 +156,9 @@ impl Session {
         }
         // Kept before it is sent: if this device dies in between, whoever types the new phrase here can finish.
         progress.report(Step::at(Stage::Committing));
-        self.write(vec![pending.row()?]).await?;
+        let mut begun = vec![pending.row()?];
+        begun.extend(second.map(|second| second::keep(&kdf, second)));
+        self.write(begun).await?;
         self.api.change_keys(&pending.change).await?;
 
         let mut account = self.account();
@@ -144,6 +182,7 @@ impl Session {
         };
         Ok(ChangedKeys {
             kit: kit.map(|(kit, _)| kit),
+            second: made,
             left,
         })
     }
@@ -154,7 +193,21 @@ impl Session {
             .account()
             .rows(self.keyring().current().prk(), self.rows.device_key())?;
         changes.push(PendingKeyChange::forget());
+        let keyring = self.keyring();
+        let record = &keyring.current().bundle().kdf;
+        let second = self.kept_second().await?;
+        changes.extend(second::keep_alone(self.host.store.as_ref(), record, second.as_ref()).await?);
         self.write(changes).await
+    }
+}
+
+/// Whether these keys come from this phrase.
+async fn is_phrase_of(keys: &Identity, phrase: &Phrase, second: Option<&SecondSecret>) -> Result<bool> {
+    match derive_with(phrase, second, &keys.bundle().kdf).await {
+        Ok(root) => Ok(Key32::from_slice(root.expose()) == Key32::from_slice(keys.prk().expose())),
+        // Recovered with the kit on a device that never had the second secret: what the phrase was can't be told.
+        Err(Error::SecondSecretNeeded) => Ok(false),
+        Err(other) => Err(other),
     }
 }
 

@@ -16,7 +16,7 @@
 //!
 //! A [`Session`] is an unlocked account. Its rooms, by what they are about:
 //!
-//! - `signup`, `session`, `account`, `quick`: making an account, opening it here or on another device, what a device keeps
+//! - `signup`, `session`, `account`, `quick`, `second`: making an account, opening it here or on another device, what a device keeps
 //! - `spaces`: fetching a log, holding it against what was seen before, folding it, appending to it
 //! - `people`, `refused`, `sharing`, `invite`: other people's keys, and who is in
 //! - `directory`: the log of all keys, held against what was seen before and what others see
@@ -61,6 +61,7 @@ mod relocate;
 mod relock;
 mod rng;
 mod runs;
+mod second;
 mod secrets;
 mod session;
 mod sharing;
@@ -91,6 +92,7 @@ pub use relocate::{Relocated, RelocationPlan, Staying};
 pub use relock::{RelockPlan, Relocked};
 pub use rng::rng;
 pub use runs::{Accepted, NewOutput, NewRun, NewSecretUse, RefusedRun, RunState, RunStatus, Watched};
+pub use second::{NewSecond, Second};
 pub use secrets::{EditedSecret, NewSecret};
 pub use session::{Host, Session};
 pub use sharing::{CouldOpen, Opened, Projects, Trouble, Upkeep};

@@ -1,6 +1,6 @@
 //! The Recovery Kit: a key on paper that opens the account without the Master Key.
 
-use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, open, seal};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, RecoveryKey, SecondSecret, open, seal};
 use holdfast_protocol::context;
 use holdfast_protocol::id::{Hash, Locator, PrincipalId};
 use holdfast_protocol::transparency::Head;
@@ -16,7 +16,9 @@ use crate::identity::Identity;
 use crate::keychange::{ChangedKeys, NewKeys};
 use crate::ports::Silent;
 use crate::rng;
+use crate::second::{self, NewSecond};
 use crate::session::{Host, Session, prove};
+use crate::signup::Derived;
 use crate::spaces::{ENTRIES, entry_key};
 
 /// What is printed on a kit.
@@ -35,6 +37,8 @@ pub struct Kit {
     pub log2_n: u8,
     /// The 24 words.
     pub code: Zeroizing<String>,
+    /// The second secret, for signing in on another computer, if there is one.
+    pub second: Option<Zeroizing<String>>,
     /// When it was made, milliseconds since 1970-01-01 UTC.
     pub made_ms: u64,
 }
@@ -84,7 +88,12 @@ const FORMAT_BLIND: u32 = 1;
 
 impl Kit {
     /// Makes a new recovery key, what is printed, and the box that the server keeps for it.
-    pub(crate) fn make(identity: &Identity, server: &str, seen: Seen) -> (Self, RecoveryBox) {
+    pub(crate) fn make(
+        identity: &Identity,
+        server: &str,
+        second: Option<&SecondSecret>,
+        seen: Seen,
+    ) -> (Self, RecoveryBox) {
         let key = RecoveryKey::make(&mut rng());
         let bundle = identity.bundle();
         let locator = Locator(key.locator());
@@ -109,6 +118,7 @@ impl Kit {
             salt: *bundle.kdf.salt(),
             log2_n: bundle.kdf.log2_n(),
             code: key.words(),
+            second: second.map(SecondSecret::text),
             made_ms,
         };
         (
@@ -164,7 +174,9 @@ impl Session {
     /// See [`Error`].
     pub async fn make_kit(&self) -> Result<(Kit, RecoveryBox)> {
         let seen = self.seen_for_kit().await?;
-        Ok(Kit::make(self.keyring().current(), self.host.transport.origin(), seen))
+        let second = self.kept_second().await?;
+        let origin = self.host.transport.origin();
+        Ok(Kit::make(self.keyring().current(), origin, second.as_ref(), seen))
     }
 
     /// What a kit that is made now is to know.
@@ -250,6 +262,22 @@ impl Session {
         new: NewKeys,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<(Self, ChangedKeys)> {
+        Box::pin(Self::recover_beside(host, code, phrase, false, new, keep)).await
+    }
+
+    /// As [`Session::recover_with`]; the account gets a new second secret, or has none from then on: whoever recovers may have no
+    /// device that has the one before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn recover_beside(
+        host: Host,
+        code: &str,
+        phrase: &Phrase,
+        second: bool,
+        new: NewKeys,
+        keep: impl FnOnce(&Kit) -> Result<()> + Send,
+    ) -> Result<(Self, ChangedKeys)> {
         let known = Account::load(host.store.as_ref()).await?;
         let api = Api::anonymous(host.transport.clone());
         let opened = open_box(&api, code).await?;
@@ -264,7 +292,12 @@ impl Session {
         let challenge = api.sign_in_start(&opened.handle).await?;
         let key = opened.prk.sign_key();
         let tokens = prove(&api, &host, &opened.handle, &key, challenge.nonce.0).await?;
-        let session = Self::adopt(host, &opened.handle, opened.prk, &opened.kdf, tokens, known).await?;
+        let keys = Derived {
+            prk: opened.prk,
+            second: second::kept(host.store.as_ref(), &opened.kdf).await?,
+            kdf: opened.kdf,
+        };
+        let session = Self::adopt(host, &opened.handle, keys, tokens, known).await?;
         if session.principal() != opened.principal || session.keyring().current().bundle().hash != opened.bundle {
             return Err(Error::History(
                 "The server shows keys that are not those of this kit.".into(),
@@ -273,7 +306,12 @@ impl Session {
         if let Some(seen) = &opened.seen {
             session.check_seen(seen).await?;
         }
-        let changed = session.change_keys_with(phrase, new, &Silent, keep).await?;
+        let beside = match second {
+            true => NewSecond::New,
+            false => NewSecond::Off,
+        };
+        let changed = session.change_keys_beside(phrase, beside, new, &Silent, keep);
+        let changed = Box::pin(changed).await?;
         Ok((session, changed))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
-use holdfast_crypto::{KdfRecord, Phrase};
+use holdfast_crypto::{KdfRecord, Phrase, SecondSecret};
 use holdfast_protocol::bundle::{SignedBundle, VerifiedBundle, verify_chain};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::login::SignIn;
@@ -18,6 +18,7 @@ use crate::browse::Listings;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, stretch};
 use crate::ports::{Change, Clock, Store, Transport};
+use crate::second;
 
 /// The machine an engine runs on.
 #[derive(Clone)]
@@ -163,13 +164,14 @@ impl Session {
     /// Unlocks an account that this device knows. Sends nothing.
     ///
     /// # Errors
-    /// [`Error::NoAccount`], [`Error::WrongMasterKey`], or [`Error::Damaged`] when the device's own record is.
+    /// [`Error::NoAccount`], [`Error::WrongMasterKey`], [`Error::SecondSecretNeeded`], or [`Error::Damaged`] when the device's own record is.
     pub async fn unlock(host: Host, phrase: &Phrase) -> Result<Self> {
         let account = Account::load(host.store.as_ref()).await?.ok_or(Error::NoAccount)?;
         let chain = account.bundles()?;
         let newest = newest(&chain)?;
         let pending = Account::pending(host.store.as_ref()).await?;
-        let prk = derive(phrase, &newest.kdf).await?;
+        let second = second::kept(host.store.as_ref(), &newest.kdf).await?;
+        let prk = derive_with(phrase, second.as_ref(), &newest.kdf).await?;
         match Identity::unlock(prk, newest.clone()) {
             Ok(identity) => {
                 let device_key = account.open_device(host.store.as_ref(), identity.prk()).await?;
@@ -194,7 +196,9 @@ impl Session {
         pending: PendingKeyChange,
     ) -> Result<Self> {
         let next = SignedBundle::from_bytes(&pending.change.bundle.0)?.verify(chain.last())?;
-        let identity = Identity::unlock(derive(phrase, &next.kdf).await?, next.clone())?;
+        let second = second::kept(host.store.as_ref(), &next.kdf).await?;
+        let prk = derive_with(phrase, second.as_ref(), &next.kdf).await?;
+        let identity = Identity::unlock(prk, next.clone())?;
         chain.push(next);
         account.chain.push(pending.change.bundle.clone());
         account.links.push(pending.change.link.clone());
@@ -355,9 +359,19 @@ pub(crate) fn newest(chain: &[VerifiedBundle]) -> Result<&VerifiedBundle> {
 
 /// scrypt, off the async threads.
 pub(crate) async fn derive(phrase: &Phrase, kdf: &KdfRecord) -> Result<holdfast_crypto::Prk> {
+    derive_with(phrase, None, kdf).await
+}
+
+/// The same with a second secret, where the record takes one.
+pub(crate) async fn derive_with(
+    phrase: &Phrase,
+    second: Option<&SecondSecret>,
+    kdf: &KdfRecord,
+) -> Result<holdfast_crypto::Prk> {
     let phrase = phrase.duplicate();
+    let second = second.map(SecondSecret::duplicate);
     let kdf = kdf.clone();
-    tokio::task::spawn_blocking(move || stretch(&phrase, &kdf))
+    tokio::task::spawn_blocking(move || stretch(&phrase, second.as_ref(), &kdf))
         .await
         .map_err(|error| Error::Internal(error.to_string()))?
 }

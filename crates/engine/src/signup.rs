@@ -1,7 +1,7 @@
 //! Making an account, and signing in to one on a device that doesn't know it yet.
 
 use holdfast_crypto::rsa::Bits;
-use holdfast_crypto::{KdfRecord, Key32, Phrase};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, SecondSecret};
 use holdfast_protocol::bundle::{PrincipalKind, valid_handle, verify_chain};
 use holdfast_protocol::entry::{SignedEntry, SpaceKind};
 use holdfast_protocol::id::PrincipalId;
@@ -13,7 +13,8 @@ use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Keyring, NewIdentity};
 use crate::recovery::{Kit, Seen};
-use crate::session::{Host, Session, derive, newest, prove};
+use crate::second::{self, Second};
+use crate::session::{Host, Session, derive_with, newest, prove};
 use crate::{genesis, rng};
 
 /// What a new account is made from.
@@ -30,6 +31,13 @@ pub struct NewAccount<'a> {
     pub log2_n: u8,
     /// Whether to make a Recovery Kit at once.
     pub kit: bool,
+}
+
+/// A root, the record it belongs to, and the second secret that went into it, if one did and it is known.
+pub(crate) struct Derived {
+    pub(crate) prk: holdfast_crypto::Prk,
+    pub(crate) kdf: KdfRecord,
+    pub(crate) second: Option<SecondSecret>,
 }
 
 impl Session {
@@ -51,6 +59,19 @@ impl Session {
         new: NewAccount<'_>,
         before: impl FnOnce() + Send,
     ) -> Result<(Self, Option<Kit>)> {
+        Box::pin(Self::sign_up_beside(host, new, None, before)).await
+    }
+
+    /// As [`Session::sign_up_telling`], for an account that is opened with a second secret beside the Master Key.
+    ///
+    /// # Errors
+    /// See [`Session::sign_up`].
+    pub async fn sign_up_beside(
+        host: Host,
+        new: NewAccount<'_>,
+        second: Option<&SecondSecret>,
+        before: impl FnOnce() + Send,
+    ) -> Result<(Self, Option<Kit>)> {
         refuse_taken(&host).await?;
         if !valid_handle(new.handle) {
             return Err(Error::Invalid(
@@ -61,7 +82,11 @@ impl Session {
         api.info().await?;
 
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
-        let prk = derive(new.phrase, &kdf).await?;
+        let kdf = match second {
+            Some(_) => kdf.with_second(),
+            None => kdf,
+        };
+        let prk = derive_with(new.phrase, second, &kdf).await?;
         let principal = PrincipalId::random(&mut rng());
         let handle = new.handle.to_owned();
         let (bits, created_ms) = (new.bits, host.clock.now_ms());
@@ -90,13 +115,19 @@ impl Session {
             entry: vault.hash,
             directory: None,
         };
-        let kit = new.kit.then(|| Kit::make(&identity, host.transport.origin(), seen));
+        let kit = new
+            .kit
+            .then(|| Kit::make(&identity, host.transport.origin(), second, seen));
         let message = SignUp {
             bundle: signed.to_bytes().into(),
             vault: vault.as_bytes().to_vec().into(),
             recovery: kit.as_ref().map(|(_, sealed)| sealed.clone()),
         };
         before();
+        if let Some(second) = second {
+            // Before it is sent: a server that falls silent may have made the account.
+            host.store.write(vec![second::keep(&kdf, second)]).await?;
+        }
         api.sign_up(&message).await?;
 
         let account = Account {
@@ -110,7 +141,9 @@ impl Session {
             links: Vec::new(),
         };
         let device_key = Key32::random(&mut rng());
-        host.store.write(account.rows(identity.prk(), &device_key)?).await?;
+        let mut changes = account.rows(identity.prk(), &device_key)?;
+        changes.extend(second::keep_alone(host.store.as_ref(), &kdf, second).await?);
+        host.store.write(changes).await?;
         let chain = account.bundles()?;
         let keyring = Keyring::open(identity, &chain, &account.links)?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
@@ -130,6 +163,15 @@ impl Session {
     /// # Errors
     /// [`Error::SignInRefused`] when the server refuses the signature (it does not say whether the handle exists).
     pub async fn sign_in(host: Host, handle: &str, phrase: &Phrase) -> Result<Self> {
+        Box::pin(Self::sign_in_beside(host, handle, phrase, Second::Kept)).await
+    }
+
+    /// As [`Session::sign_in`], with what is known of a second secret.
+    ///
+    /// # Errors
+    /// [`Error::SecondSecretNeeded`] and [`Error::SecondSecretDropped`], before anything is derived or signed;
+    /// [`Error::SecondSignInRefused`] when the server refuses the signature.
+    pub async fn sign_in_beside(host: Host, handle: &str, phrase: &Phrase, second: Second) -> Result<Self> {
         let known = Account::load(host.store.as_ref()).await?;
         if let Some(known) = &known
             && (known.handle != handle || known.server != host.transport.origin())
@@ -143,32 +185,37 @@ impl Session {
                 "The server asks for a key derivation that is not acceptable: {error}."
             ))
         })?;
-        let prk = derive(phrase, &kdf).await?;
+        let second = second.of(host.store.as_ref(), &kdf, known.as_ref()).await?;
+        let prk = derive_with(phrase, second.as_ref(), &kdf).await?;
         let tokens = match prove(&api, &host, handle, &prk.sign_key(), challenge.nonce.0).await {
             Err(Error::Server { code, .. }) if code == wire::code::SIGN_IN_REFUSED => {
-                return Err(Error::SignInRefused);
+                return Err(match second {
+                    Some(_) => Error::SecondSignInRefused,
+                    None => Error::SignInRefused,
+                });
             }
             answer => answer?,
         };
-        Self::adopt(host, handle, prk, &kdf, tokens, known).await
+        let keys = Derived { prk, kdf, second };
+        Self::adopt(host, handle, keys, tokens, known).await
     }
 
     /// Takes over the account that a fresh sign-in opened.
     pub(crate) async fn adopt(
         host: Host,
         handle: &str,
-        prk: holdfast_crypto::Prk,
-        kdf: &KdfRecord,
+        keys: Derived,
         tokens: wire::Tokens,
         known: Option<Account>,
     ) -> Result<Self> {
+        let Derived { prk, kdf, second } = keys;
         let api = Api::with_tokens(host.transport.clone(), tokens.clone());
         let me = api.me().await?;
         let chain = verify_chain(&me.chain)?;
         let last = newest(&chain)?;
         if last.bundle.handle != handle
             || last.bundle.principal != tokens.principal
-            || last.kdf != *kdf
+            || last.kdf != kdf
             || last.verify != prk.sign_key().public()
         {
             return Err(Error::History(
@@ -210,6 +257,7 @@ impl Session {
         };
         let mut changes = account.rows(keyring.current().prk(), &device_key)?;
         changes.push(PendingKeyChange::forget());
+        changes.extend(second::keep_alone(host.store.as_ref(), &kdf, second.as_ref()).await?);
         host.store.write(changes).await?;
         let session = Self::assemble(host, account, keyring, device_key, chain);
         session.keep_tokens(&tokens).await?;

@@ -140,6 +140,10 @@ impl Export {
     pub fn open(bytes: &[u8], passphrase: &Phrase) -> Result<Self, ExportError> {
         let file: File = cbor::decode(bytes, limits::EXPORT).map_err(|_| ExportError::Malformed)?;
         let record = KdfRecord::decode(&file.kdf).map_err(|_| ExportError::Malformed)?;
+        // A file has to open where no device of anybody is.
+        if record.takes_second() {
+            return Err(ExportError::Malformed);
+        }
         let most = limits::EXPORT / limits::EXPORT_PART;
         if file.magic != MAGIC || file.format != FORMAT || file.boxes.is_empty() || file.boxes.len() > most {
             return Err(ExportError::Malformed);

@@ -19,8 +19,8 @@ pub(super) async fn make_phrase(desk: State<'_, Arc<Desk>>) -> Answer<Hidden> {
 
 /// Says how good a phrase is.
 #[tauri::command]
-pub(super) async fn judge_phrase(phrase: Hidden) -> Answer<Judgement> {
-    Ok(door::judge(&phrase))
+pub(super) async fn judge_phrase(phrase: Hidden, beside_second: bool) -> Answer<Judgement> {
+    Ok(door::judge(&phrase, beside_second))
 }
 
 /// Asks a server who it is.

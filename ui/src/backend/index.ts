@@ -113,6 +113,7 @@ const READS: ReadonlySet<Verb> = new Set([
   "run-log",
   "run-metrics",
   "run-show",
+  "second-secret",
   "secret-generate",
   "secret-history",
   "secret-notes",
@@ -151,7 +152,7 @@ export const rust = {
   copyText: (text: string) => call<void>("copy_text", { text }),
 
   makePhrase: () => call<string>("make_phrase"),
-  judgePhrase: (phrase: string) => call<Judgement>("judge_phrase", { phrase }),
+  judgePhrase: (phrase: string, besideSecond = false) => call<Judgement>("judge_phrase", { phrase, besideSecond }),
   checkServer: (address: string, fingerprint: string | null = null) =>
     call<ServerCheck>("check_server", { address, fingerprint }),
   lookAtInvitation: (text: string) => call<InvitationLook>("look_at_invitation", { text }),

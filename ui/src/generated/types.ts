@@ -188,6 +188,8 @@ attempts?: number,
  */
 seconds?: number, };
 
+export type SecondChange = "new" | "off";
+
 export type Command = { "verb": "status" } | { "verb": "whoami" } | { "verb": "words", 
 /**
  * Whose; one's own if absent.
@@ -232,7 +234,15 @@ leaked: boolean,
 /**
  * Where to write a new Recovery Kit.
  */
-kit: string | null, } | { "verb": "kit-new", 
+kit: string | null, 
+/**
+ * What becomes of the second secret.
+ */
+second?: SecondChange, } | { "verb": "second-secret", 
+/**
+ * The Master Key, typed anew.
+ */
+phrase: string, } | { "verb": "kit-new", 
 /**
  * The PDF to write.
  */
@@ -1113,7 +1123,11 @@ key_changes: number,
 /**
  * When the newest change was made that this computer has seen, by its author's clock, milliseconds since 1970-01-01 UTC.
  */
-newest_ms: number, };
+newest_ms: number, 
+/**
+ * Whether a second secret opens the account beside the Master Key.
+ */
+second_secret: boolean, };
 
 export type WordsView = { 
 /**
@@ -2958,9 +2972,19 @@ words: string,
  */
 kit: string | null, 
 /**
+ * The second secret, if there is a new one.
+ */
+second_secret?: string, 
+/**
  * What could not be done after the keys were changed.
  */
 skipped: Array<SkippedView>, };
+
+export type SecondSecretView = { 
+/**
+ * As it is typed.
+ */
+second_secret: string, };
 
 export type KitView = { 
 /**
@@ -3612,6 +3636,10 @@ phrase: string | null,
  */
 bits: number, 
 /**
+ * Whether a second secret is to count beside the Master Key.
+ */
+second: boolean, 
+/**
  * An invitation to answer.
  */
 invitation: string | null, };
@@ -3632,7 +3660,15 @@ handle: string,
 /**
  * The Master Key.
  */
-phrase: string, };
+phrase: string, 
+/**
+ * The second secret; the one that this computer has for the account if absent.
+ */
+second: string | null, 
+/**
+ * The second secret that this computer has was turned off on another one.
+ */
+without_second: boolean, };
 
 export type KeyChangeForm = { 
 /**
@@ -3651,6 +3687,10 @@ bits: number | null,
  * Somebody may have the old one.
  */
 leaked: boolean, 
+/**
+ * What becomes of the second secret; it stays if absent.
+ */
+second: SecondChange | null, 
 /**
  * Whether to make a new Recovery Kit. Without one the old kit ends and none takes its place.
  */
@@ -3672,7 +3712,11 @@ code: string,
 /**
  * The new Master Key; the generated one if absent.
  */
-phrase: string | null, };
+phrase: string | null, 
+/**
+ * Whether a new second secret is to count beside it.
+ */
+second: boolean, };
 
 export type Pick = "files" | "folder" | "target";
 
@@ -3922,6 +3966,7 @@ export type Answers = {
   "monitor": MonitorView,
   "people-list": Array<PersonView>,
   "key-change": KeyChangeView,
+  "second-secret": SecondSecretView,
   "kit-new": KitView,
   "kit-test": DoneView,
   "relocation-plan": RelocationPlanView,

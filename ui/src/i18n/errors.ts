@@ -12,6 +12,13 @@ const DIRECTORY =
 const OTHERWISE: Record<string, Partial<Said>> = {
   "wrong-master-key": { next: "Check Caps Lock and the keyboard layout. Nothing was sent anywhere." },
   "weak-phrase": { next: "Add more words that don't belong together, or let Holdfast draw eight." },
+  "second-secret-needed": {
+    next: "Sign in with both. It stands on your Recovery Kit, and a computer that has it shows it in the settings, under Master Key.",
+  },
+  "second-secret-dropped": {
+    next: "If you turned it off on another computer yourself, say so below. If not, type nothing: whoever runs the server may be after your Master Key.",
+  },
+  "bad-second-secret": { next: "Look at the kit again: 32 letters and digits in eight groups. Nothing was sent." },
   locked: { message: "Holdfast is locked.", next: "Unlock it and do this again." },
   keychain: { next: "Type your Master Key: it always opens." },
   "no-account": { message: "There is no account here yet.", next: "Make one, or sign in to yours." },

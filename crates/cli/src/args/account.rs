@@ -16,7 +16,11 @@ Examples:
   holdfast signup --invitation-file from-ben.txt --handle ana@example.org --generate
 
 The Master Key is the one phrase that opens everything. Nobody else has it and nobody can reset it.
-With --generate it is shown once, before the account is made. The Recovery Kit (--kit) is a spare key on paper.";
+With --generate it is shown once, before the account is made. The Recovery Kit (--kit) is a spare key on paper.
+
+If you insist on a short Master Key: with --second-secret, this computer keeps 128 random bits that count beside it.
+Whoever copies the server's data gets nowhere without them; a thief of this computer has them, and guesses. Signing in
+on another computer takes both, so keep the kit, on which it stands.";
 
 #[derive(Args)]
 #[command(after_help = SIGN_UP)]
@@ -37,6 +41,9 @@ pub(crate) struct SignUp {
     pub(crate) bits: Size,
     #[command(flatten)]
     pub(crate) fresh: Fresh,
+    /// Keep a second secret on this computer, which counts beside the Master Key; that may be shorter then
+    #[arg(long)]
+    pub(crate) second_secret: bool,
     /// Write a Recovery Kit
     #[arg(long, value_name = "FILE.pdf")]
     pub(crate) kit: Option<PathBuf>,
@@ -136,6 +143,10 @@ Examples:
   holdfast signin --server https://files.example.org --handle ana@example.org
   holdfast signin --server https://files.example.org --handle ana@example.org --master-key-file phrase.txt
 
+With a second secret, that is asked for as well: it stands on the Recovery Kit, and `holdfast key second-secret` shows it
+on a computer that has it. If there is one and nobody asks for it, stop, or name it with --second-secret-file: then a
+server that pretends that there is none learns nothing.
+
 Also after the Master Key was changed on another device: sign in here with the new one. And after the server
 got another certificate: with --server-fingerprint, once whoever runs it has told you the new one.";
 
@@ -150,6 +161,12 @@ pub(crate) struct SignIn {
     /// What you sign in with
     #[arg(long, value_name = "HANDLE")]
     pub(crate) handle: String,
+    /// Read the second secret from a file (`-`: standard input) instead of asking, and sign in with it or not at all
+    #[arg(long, value_name = "FILE")]
+    pub(crate) second_secret_file: Option<PathBuf>,
+    /// The second secret that this computer has was turned off on another one
+    #[arg(long, conflicts_with = "second_secret_file")]
+    pub(crate) without_second_secret: bool,
 }
 
 const UNLOCK: &str = "\
@@ -238,6 +255,11 @@ pub(crate) enum KeyVerb {
     Change(KeyChange),
     /// Get back in with the Recovery Kit and choose a new Master Key
     Recover(KeyRecover),
+    /// Show the second secret again, to who types the Master Key anew
+    #[command(
+        after_help = "Examples:\n  holdfast key second-secret\n  holdfast key second-secret --json | jq -r .second_secret\n\nAnother computer takes it beside the Master Key: holdfast signin."
+    )]
+    SecondSecret,
 }
 
 const KEY_CHANGE: &str = "\
@@ -246,7 +268,13 @@ Examples:
   holdfast key change --new-master-key-file new-phrase.txt --bits 4096 --kit new-kit.pdf
   holdfast key change --leaked --kit new-kit.pdf     # somebody may have the old one
 
-The Recovery Kit you have ends with the change; --kit writes the next one. Data is not sent again.";
+  holdfast key change --second-secret --kit new-kit.pdf
+
+The Recovery Kit you have ends with the change; --kit writes the next one. Data is not sent again.
+
+With --second-secret, this computer keeps 128 random bits that count beside the Master Key (`holdfast help signup` says
+more); one that there is already is made anew, as it is with --leaked. It counts for what is locked from now on: who has
+an older copy of the server's data and guesses the Master Key of then still opens what is in that.";
 
 #[derive(Args)]
 #[command(after_help = KEY_CHANGE)]
@@ -260,6 +288,12 @@ pub(crate) struct KeyChange {
     /// Somebody may have the old Master Key: renew the keys of your projects, too
     #[arg(long)]
     pub(crate) leaked: bool,
+    /// Keep a new second secret on this computer, which counts beside the Master Key
+    #[arg(long)]
+    pub(crate) second_secret: bool,
+    /// Have no second secret from now on
+    #[arg(long, conflicts_with = "second_secret")]
+    pub(crate) no_second_secret: bool,
     /// Write a new Recovery Kit
     #[arg(long, value_name = "FILE.pdf")]
     pub(crate) kit: Option<PathBuf>,
@@ -275,7 +309,8 @@ Examples:
   holdfast key recover --server https://files.example.org --kit-code-file - --generate
 
 The 24 words of the kit are asked for when no file is named. The kit that was used ends; --kit writes
-the next one. On a device that has the account already, nothing that it knows is lost.";
+the next one. On a device that has the account already, nothing that it knows is lost. A second secret is not
+needed, and there is none from then on, unless --second-secret makes a new one.";
 
 #[derive(Args)]
 #[command(after_help = KEY_RECOVER)]
@@ -293,6 +328,9 @@ pub(crate) struct KeyRecover {
     pub(crate) new_master_key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) fresh: Fresh,
+    /// Keep a new second secret on this computer, which counts beside the Master Key
+    #[arg(long)]
+    pub(crate) second_secret: bool,
     /// Size of the new key pair; as before if absent
     #[arg(long, value_enum)]
     pub(crate) bits: Option<Size>,

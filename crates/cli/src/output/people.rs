@@ -2,8 +2,8 @@
 
 use holdfast_commands::view::{
     ActivityView, CameView, DeviceView, ErrorView, IdView, InvitationView, KeyChangeView, KitView, MemberView,
-    MonitorView, ProjectDetail, ProjectView, PurgedView, RelockView, RemovedView, ShareView, StatusView, WhoamiView,
-    WitnessingView, WordsView,
+    MonitorView, ProjectDetail, ProjectView, PurgedView, RelockView, RemovedView, SecondSecretView, ShareView,
+    StatusView, WhoamiView, WitnessingView, WordsView,
 };
 use holdfast_engine::fingerprint_text;
 use holdfast_protocol::entry::Role;
@@ -73,6 +73,20 @@ pub(crate) fn master_key(phrase: &str) -> String {
         "Your Master Key:\n\n    {phrase}\n\nWrite it down now: it is shown this once. It is the one phrase that opens \
          everything.\nNobody else has it, and nobody can reset it.\n"
     )
+}
+
+/// The second secret, set apart, when there is a new one.
+pub(crate) fn second_secret(text: &str) -> String {
+    format!(
+        "Your second secret:\n\n    {text}\n\nThis computer keeps it. Signing in on another one takes it beside the Master Key: it \
+         stands on the Recovery\nKit, and `holdfast key second-secret` shows it again here. Without a computer that has it and \
+         without the kit,\nthe Master Key alone opens nothing.\n"
+    )
+}
+
+/// The same, when it was asked for.
+pub(crate) fn second_secret_again(view: SecondSecretView) -> String {
+    format!("{}\n", view.second_secret)
 }
 
 pub(crate) fn account(view: AccountView) -> String {
@@ -261,6 +275,7 @@ pub(crate) fn key_change(view: KeyChangeView) -> String {
         Some(_) => "",
         None => "The Recovery Kit you had has ended. Make a new one: holdfast kit new --out kit.pdf\n",
     };
+    let second = view.second_secret.as_deref().map(second_secret).unwrap_or_default();
     let left = super::left_out(&view.skipped);
     // One of them is the vault.
     let projects = match view.spaces.saturating_sub(1) {
@@ -269,7 +284,9 @@ pub(crate) fn key_change(view: KeyChangeView) -> String {
         more => format!("{more} projects and your own secrets have the new keys.\n"),
     };
     let projects = if left.is_empty() { projects } else { String::new() };
-    format!("Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{projects}{kit}{left}")
+    format!(
+        "Your Master Key is changed. Other devices need the new one: holdfast signin.\n{text}{second}{projects}{kit}{left}"
+    )
 }
 
 pub(crate) fn kit(view: KitView) -> String {
@@ -597,6 +614,7 @@ mod tests {
                 spaces,
                 words: String::new(),
                 kit: None,
+                second_secret: None,
                 skipped: Vec::new(),
             })
         };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_commands::view::{IdView, SkippedView, WhoamiView};
-use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, write_kit};
-use holdfast_crypto::RecoveryKey;
+use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, phrase_floor, write_kit};
+use holdfast_crypto::{RecoveryKey, SecondSecret};
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
-use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Session};
+use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Second, Session};
 use holdfast_protocol::id::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,9 @@ pub(crate) struct AccountView {
     /// The Master Key, if it was made here: shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) master_key: Option<String>,
+    /// The second secret, if there is a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) second_secret: Option<String>,
     /// Where the Recovery Kit is; none was made if absent.
     pub(crate) kit: Option<String>,
     /// Whose invitation was answered.
@@ -62,6 +65,7 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         true => PhraseText::generate(),
         false => phrase::fresh(
             common.master_key_file.as_deref(),
+            phrase_floor(args.second_secret),
             "Name a file that holds it with --master-key-file, or let Holdfast make one with --generate.",
         )?,
     };
@@ -73,6 +77,9 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
     };
+    let second = args
+        .second_secret
+        .then(|| SecondSecret::make(&mut holdfast_engine::rng()));
     let shown = AtomicBool::new(false);
     // Before it is sent: stopped after the server made the account, this would be the only way in. But not before all that
     // can be known beforehand is right.
@@ -83,9 +90,12 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
             message(&output::master_key(phrase.expose()));
             shown.store(true, Ordering::Relaxed);
         }
+        if let Some(second) = &second {
+            message(&output::second_secret(&second.text()));
+        }
     };
     bars.doing("making keys");
-    let made = Session::sign_up_telling(host.clone(), new, show).await;
+    let made = Session::sign_up_beside(host.clone(), new, second.as_ref(), show).await;
     bars.clear();
     let made = made.inspect_err(|error| {
         if shown.load(Ordering::Relaxed) && is_no_account(error) {
@@ -100,6 +110,7 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
     view.newest_ms = None;
     // In text it was shown above.
     view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
+    view.second_secret = second.filter(|_| common.json).map(|second| second.text().to_string());
     keep_kit(&mut view, made_kit.as_ref(), kit);
     if let Some(text) = invitation {
         match ask::<IdView>(
@@ -122,11 +133,41 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
     let _lock = place.alone().await?;
     let store = place.store().await?;
     let host = place.host_for(store, &args.server, args.known.trust()?).await?;
-    for tried in 1.. {
-        let (given, asked) = phrase::current(common)?;
-        let opened = with_bar("unlocking", Session::sign_in(host.clone(), &args.handle, &given.phrase)).await;
+    let mut second = args
+        .second_secret_file
+        .as_deref()
+        .map(phrase::second_secret)
+        .transpose()?;
+    let named = second.is_some();
+    // The one that this computer has may have been renewed on another one.
+    let kept = match Account::load(host.store.as_ref()).await? {
+        Some(known) => known.takes_second()?,
+        None => false,
+    };
+    let mut given = phrase::current(common)?;
+    let mut tried = 1;
+    loop {
+        let beside = match &second {
+            Some(second) => Second::Given(second.duplicate()),
+            None if args.without_second_secret => Second::GivenUp,
+            None => Second::Kept,
+        };
+        let (phrase, asked) = (&given.0.phrase, given.1);
+        let opened = Session::sign_in_beside(host.clone(), &args.handle, phrase, beside);
+        let opened = with_bar("unlocking", Box::pin(opened)).await;
         match args.known.told(opened) {
-            Err(failure) if phrase::try_again(&failure, asked, tried) => {}
+            // The server's record says so: the Master Key that was typed is still good.
+            Err(failure) if failure.code() == "second-secret-needed" && output::is_terminal() && !named => {
+                message("This account has a second secret: it stands on the Recovery Kit.");
+                second = ask_second(false)?;
+            }
+            Err(failure) if phrase::try_again(&failure, asked, tried) => {
+                tried += 1;
+                given = phrase::current(common)?;
+                if !named && !args.without_second_secret && (kept || second.is_some()) {
+                    second = ask_second(kept)?;
+                }
+            }
             session => {
                 let app = place.app_at(host);
                 app.open_with(session?);
@@ -135,7 +176,19 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
             }
         }
     }
-    Err(Error::Locked.into())
+}
+
+/// What a person types from paper, with as many tries as for a phrase. Nothing stands for the one that this computer has.
+fn ask_second(kept: bool) -> Result<Option<SecondSecret>> {
+    for tried in 1.. {
+        match phrase::ask_second_secret(kept) {
+            Err(failure) if failure.code() == "bad-second-secret" && tried < phrase::TRIES => {
+                message(&failure.0.message);
+            }
+            answer => return answer,
+        }
+    }
+    Ok(None)
 }
 
 pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
@@ -150,6 +203,7 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         true => PhraseText::generate(),
         false => phrase::fresh(
             args.new_master_key_file.as_deref(),
+            phrase_floor(args.second_secret),
             "Name a file that holds it with --new-master-key-file, or let Holdfast make one with --generate.",
         )?,
     };
@@ -171,10 +225,11 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     };
     let recovered = with_bar(
         "making keys",
-        Box::pin(Session::recover_with(
+        Box::pin(Session::recover_beside(
             host.clone(),
             code.expose(),
             &phrase.phrase,
+            args.second_secret,
             new,
             keep,
         )),
@@ -203,6 +258,13 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     let mut view = view_of(&app).await?;
     // In text it was shown above.
     view.master_key = (args.fresh.generate && common.json).then(|| phrase.expose().to_owned());
+    if let Some(second) = &changed.second {
+        let text = second.text();
+        match common.json {
+            true => view.second_secret = Some(text.to_string()),
+            false => message(&output::second_secret(&text)),
+        }
+    }
     match file.map(KitFile::name) {
         Some(Ok(())) => view.kit = kit.map(|path| path.display().to_string()),
         Some(Err(error)) => skip(&mut view, "Recovery Kit", error.into()),
@@ -327,6 +389,7 @@ async fn view_of(app: &App) -> Result<AccountView> {
         words: me.words,
         bits: me.bits,
         master_key: None,
+        second_secret: None,
         kit: None,
         invited_by: None,
         newest_ms: Some(me.newest_ms),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use holdfast_commands::phrase_floor;
 use holdfast_crypto::security_words;
 use holdfast_engine::{Account, Error, NewNode, Session};
 use holdfast_node::exec::{Both, Bubblewrap, Settings, Unavailable, Workspaces};
@@ -63,7 +64,11 @@ pub(super) async fn enrol(common: &Common, args: NodeEnrol) -> Answer {
         input::write_new(&args.secret_file, format!("{}\n", made.expose()).as_bytes())?;
         made
     } else {
-        phrase::fresh(Some(&args.secret_file), "Name a file with --secret-file.")?
+        phrase::fresh(
+            Some(&args.secret_file),
+            phrase_floor(false),
+            "Name a file with --secret-file.",
+        )?
     };
     let new = NewNode {
         name: &args.name,

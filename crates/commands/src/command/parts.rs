@@ -45,6 +45,16 @@ impl Hidden {
     }
 }
 
+/// What becomes of an account's second secret when its keys change. If nothing is said it stays, or after a leak is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondChange {
+    /// A new one.
+    New,
+    /// None from then on.
+    Off,
+}
+
 /// A field of a secret, as it is typed in.
 #[derive(Clone, Serialize, Deserialize, TS)]
 pub struct FieldInput {

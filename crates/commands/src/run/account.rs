@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use holdfast_crypto::{Phrase, security_words};
+use holdfast_crypto::{MIN_PHRASE_BITS, MIN_PHRASE_BITS_WITH_SECOND, Phrase, security_words};
 use holdfast_engine::api::Api;
 use holdfast_engine::ports::{Progress, Unreachable};
-use holdfast_engine::{Account, Error, NewKeys, Person, Result, Session, Witnessing};
+use holdfast_engine::{Account, Error, NewKeys, NewSecond, Person, Result, Session, Witnessing};
 use holdfast_protocol::item::PinState;
 
 use crate::app::{App, done, ended};
-use crate::command::Command;
+use crate::command::{Command, SecondChange};
 use crate::kit_pdf::{KitFile, draft_kit};
 use crate::types::bits_of;
 use crate::view::{
     CheckedView, DeviceView, DoneView, Ending, KeyChangeView, KitView, MonitorView, Outcome, PersonView, PublishedView,
-    SkippedView, StatusView, WhoamiView, WitnessView, WitnessingView, WordsView,
+    SecondSecretView, SkippedView, StatusView, WhoamiView, WitnessView, WitnessingView, WordsView,
 };
 
 pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) -> Result<Outcome> {
@@ -44,6 +44,7 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
             log2_n,
             leaked,
             kit,
+            second,
         } => {
             let new = NewKeys {
                 bits: bits.map(bits_of).transpose()?,
@@ -51,8 +52,26 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
                 leaked,
                 kit: kit.is_some(),
             };
-            let phrase = parse_phrase(phrase.expose())?;
-            key_change(&*app.session().await?, &phrase, new, kit, progress).await
+            let session = app.session().await?;
+            let second = match second {
+                None => NewSecond::Keep,
+                Some(SecondChange::New) => NewSecond::New,
+                Some(SecondChange::Off) => NewSecond::Off,
+            };
+            let beside = match second {
+                NewSecond::Keep => session.takes_second(),
+                NewSecond::New => true,
+                NewSecond::Off => false,
+            };
+            let phrase = parse_phrase(phrase.expose(), phrase_floor(beside))?;
+            key_change(&session, &phrase, second, new, kit, progress).await
+        }
+        Command::SecondSecret { phrase } => {
+            let phrase = Phrase::new(phrase.expose()).map_err(|error| phrase_error(error, 0))?;
+            let second = app.session().await?.second_secret(&phrase).await?;
+            done(&SecondSecretView {
+                second_secret: second.text().to_string(),
+            })
         }
         Command::KitNew { out } => kit_new(&*app.session().await?, &out).await,
         Command::KitTest { code } => {
@@ -124,6 +143,7 @@ async fn whoami(session: &Session) -> Result<Outcome> {
         words: security_words(&bundle.fingerprint.0).join(" "),
         key_changes: bundle.bundle.counter,
         newest_ms: session.newest_ms().await?,
+        second_secret: session.takes_second(),
     })
 }
 
@@ -294,13 +314,14 @@ fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
 async fn key_change(
     session: &Session,
     phrase: &Phrase,
+    second: NewSecond,
     new: NewKeys,
     out: Option<PathBuf>,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     let mut file = None;
     let changed = session
-        .change_keys_with(phrase, new, progress, |kit| {
+        .change_keys_beside(phrase, second, new, progress, |kit| {
             file = out.as_deref().map(|out| draft_kit(kit, out)).transpose()?;
             Ok(())
         })
@@ -338,23 +359,31 @@ async fn key_change(
             spaces: session.known_spaces().await.map_or(0, |spaces| spaces.len()),
             words: security_words(&bundle.fingerprint.0).join(" "),
             kit: kit.map(|path| path.display().to_string()),
+            second_secret: changed.second.map(|second| second.text().to_string()),
             skipped,
         },
     )
 }
 
 /// A phrase that is strong enough to be a Master Key.
-pub(super) fn parse_phrase(text: &str) -> Result<Phrase> {
-    Phrase::check_strength(text).map_err(phrase_error)?;
-    Phrase::new(text).map_err(phrase_error)
+pub(super) fn parse_phrase(text: &str, floor: u32) -> Result<Phrase> {
+    let refused = |error| phrase_error(error, floor);
+    Phrase::check_at_least(text, floor).map_err(refused)?;
+    Phrase::new(text).map_err(refused)
 }
 
-fn phrase_error(error: holdfast_crypto::Error) -> Error {
+/// How many bits a new Master Key has to have.
+#[must_use]
+pub fn phrase_floor(beside_second: bool) -> u32 {
+    match beside_second {
+        true => MIN_PHRASE_BITS_WITH_SECOND,
+        false => MIN_PHRASE_BITS,
+    }
+}
+
+fn phrase_error(error: holdfast_crypto::Error, floor: u32) -> Error {
     match error {
-        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase {
-            bits,
-            floor: holdfast_crypto::MIN_PHRASE_BITS,
-        },
+        holdfast_crypto::Error::WeakPhrase(bits) => Error::WeakPhrase { bits, floor },
         holdfast_crypto::Error::Phrase(reason) => Error::BadPhrase(reason),
         other => Error::Internal(other.to_string()),
     }

@@ -13,6 +13,8 @@ use crate::words::{position, word_list};
 
 /// The floor in bits for a phrase that somebody made up.
 pub const MIN_PHRASE_BITS: u32 = 70;
+/// The same where a second secret stands beside it: whoever has the device has that, too, and this is what holds then.
+pub const MIN_PHRASE_BITS_WITH_SECOND: u32 = 40;
 
 /// zxcvbn is slow on long input and stops there itself.
 const METERED_CHARS: usize = 100;

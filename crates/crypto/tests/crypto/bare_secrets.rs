@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Display};
 
-use holdfast_crypto::{Key32, Phrase, Prk, RecoveryKey, Secret, SignKey, rsa};
+use holdfast_crypto::{Key32, Phrase, Prk, RecoveryKey, SecondSecret, Secret, SignKey, rsa};
 use serde::Serialize;
 
 /// Compiles only when the type lacks the trait: with it, two implementations of `Lacks` fit and inference fails.
@@ -24,6 +24,7 @@ lacks!(Secret<48>: Debug, Display, Clone, Serialize);
 lacks!(Phrase: Debug, Display, Clone, Serialize, PartialEq);
 lacks!(Prk: Debug, Display, Clone, Serialize);
 lacks!(RecoveryKey: Debug, Display, Clone, Serialize);
+lacks!(SecondSecret: Debug, Display, Clone, Serialize, ToString, AsRef<[u8]>);
 lacks!(SignKey: Debug, Display, Clone, Serialize);
 lacks!(rsa::PrivateKey: Debug, Display, Clone, Serialize);
 

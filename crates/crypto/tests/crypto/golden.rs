@@ -5,8 +5,8 @@
 
 use holdfast_crypto::rsa::{Bits, PrivateKey};
 use holdfast_crypto::{
-    KdfRecord, Key32, Phrase, Prk, RecoveryKey, Secret, SignKey, VerifyKey, normalized, open, seal, security_words,
-    sha256,
+    KdfRecord, Key32, Phrase, Prk, RecoveryKey, SecondSecret, Secret, SignKey, VerifyKey, normalized, open, seal,
+    second_secret_of, security_words, sha256,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,10 @@ fn key(vector: &Value, field: &str) -> Key32 {
 
 /// Everything a phrase and a record give. Secrets by their hash, so that the file can't be mistaken for a key store.
 fn derived(phrase: &Phrase, record: &KdfRecord) -> Value {
-    let prk = Prk::derive(phrase, record).unwrap();
+    derived_from(&Prk::derive(phrase, record).unwrap(), record)
+}
+
+fn derived_from(prk: &Prk, record: &KdfRecord) -> Value {
     let seeds: Vec<Value> = Bits::ALL
         .iter()
         .map(|&bits| json!({"bits": bits.get(), "sha256": hash(prk.rsa_seed(bits).expose())}))
@@ -50,6 +53,21 @@ fn phrase_to_keys() {
             vector["derived"],
             "{vector}"
         );
+    }
+}
+
+/// Made by the reader in `tests/reader`, in another language from the page alone.
+#[test]
+fn phrase_and_second_secret_to_keys() {
+    for vector in read(&own("second-secret.json")) {
+        let log2_n = u8::try_from(vector["log2_n"].as_u64().unwrap()).unwrap();
+        let record = KdfRecord::new(log2_n, array(&vector, "salt")).unwrap().with_second();
+        let second = SecondSecret::parse(text(&vector, "text")).unwrap();
+        assert!(second == second_secret_of(&array(&vector, "second")));
+        assert_eq!(second.text().as_str(), text(&vector, "text"));
+        let phrase = Phrase::new(text(&vector, "phrase")).unwrap();
+        let root = Prk::derive_with(&phrase, Some(&second), &record).unwrap();
+        assert_eq!(derived_from(&root, &record), vector["derived"], "{vector}");
     }
 }
 

@@ -97,7 +97,19 @@ fn refuses_other_parameters_and_algorithms() {
     for p in [0, 2, 4, 1 << 30, 1 + (1 << 32)] {
         refusal(&record("scrypt", 1 << 18, 8, p, &[7; 32]));
     }
-    for algorithm in ["", "pbkdf2", "argon2id", "Scrypt", "scrypt ", "scrypt\0"] {
+    for algorithm in [
+        "",
+        "scrypt+",
+        "scrypt+Second",
+        "scrypt+second ",
+        "second+scrypt",
+        "scrypt+second+third",
+        "pbkdf2",
+        "argon2id",
+        "Scrypt",
+        "scrypt ",
+        "scrypt\0",
+    ] {
         refusal(&record(algorithm, 1 << 18, 8, 1, &[7; 32]));
     }
     for length in [0, 16, 31, 33] {

@@ -9,6 +9,7 @@ mod many_boxes;
 mod phrase;
 mod recovery;
 mod rfc;
+mod second;
 mod sign;
 mod strength;
 mod support;

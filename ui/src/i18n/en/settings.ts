@@ -35,6 +35,21 @@ export const settings = {
   leakedText: "Every project that you own gets a new key too, so that the old Master Key opens nothing that comes after this.",
   withKit: "Make a new Recovery Kit",
   withKitText: "You are asked where to save it before anything changes. The kit you have ends with this: without a new one, a lost Master Key means lost data.",
+  second: "Second secret",
+  secondText:
+    "Random characters that this computer keeps and that count beside the Master Key. Whoever copies the server's data gets nowhere without them; a thief of this computer has them.",
+  secondIsOff: "This account has none. With a change of the Master Key you can have one.",
+  secondShow: "Show it",
+  secondShowText: "To sign in on another computer, or to write it down. Type your Master Key once more.",
+  newSecond: "Second secret from now on",
+  newSecondHint:
+    "Another computer takes it beside the Master Key: make a new Recovery Kit, on which it stands. It counts for what is locked from now on.",
+  secondChoices: {
+    keep: "As now",
+    none: "None, as now",
+    new: "A new one, kept on this computer",
+    off: "None; the Master Key has to be long",
+  },
   newSize: "Size of the new key pair",
   newSizeHint: "Larger ones take longer to make and to unlock.",
   sameSize: (bits: number) => `As now, ${bits} bits`,
@@ -210,6 +225,7 @@ export const settings = {
     uploads: "Go on with them or give them up at the foot of the window.",
     agent: "Wait until it ends. If it hangs, end that program.",
     spool: "They go with the next upload.",
+    "second-secret": "Sign in again with it. It stands on your Recovery Kit, and on a computer that has it in the settings, under Master Key.",
   } as Record<string, string>,
 
   profile: "Account",

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::app::done;
 use crate::command::ExportProtection;
 use crate::kit_pdf::write_private;
-use crate::run::account::{parse_phrase, refuse_existing};
+use crate::run::account::{parse_phrase, phrase_floor, refuse_existing};
 use crate::run::secret::place;
 use crate::view::{ExportView, Outcome};
 
@@ -27,7 +27,7 @@ pub(super) async fn run(
         ExportProtection::Plain => None,
         ExportProtection::Sealed { passphrase, log2_n } => {
             let record = KdfRecord::make(log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
-            Some((parse_phrase(passphrase.expose())?, record))
+            Some((parse_phrase(passphrase.expose(), phrase_floor(false))?, record))
         }
     };
     let view = place(session, project.as_deref()).await?;
