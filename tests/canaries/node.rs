@@ -284,7 +284,9 @@ fn nothing_in_arguments(stage: &Stage, node: &Node) {
         Part::Command,
     ];
     assert!(parts.iter().all(|part| seen.contains(part)), "{seen:?}");
-    let found: Vec<_> = stage.watch.found(&stage.canaries.all()).into_iter().collect();
+    // Which arguments a task gives to programs of its own is the task's doing: here `cat` has the names of files.
+    let mut found: Vec<_> = stage.watch.found(&stage.canaries.all()).into_iter().collect();
+    found.retain(|(part, place, _)| (part, place) != (&Part::Task, &Where::Arguments));
     let expected = [
         (Part::Task, Where::Environment, "hidden: value of shown".to_owned()),
         (Part::Command, Where::Arguments, "typed: own name".to_owned()),
