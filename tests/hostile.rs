@@ -17,9 +17,13 @@ mod objects;
 mod over_http;
 #[path = "hostile/people.rs"]
 mod people;
+#[path = "hostile/rows.rs"]
+mod rows;
 #[path = "hostile/scene.rs"]
 mod scene;
 #[path = "hostile/table.rs"]
 mod table;
 #[path = "hostile/tree.rs"]
 mod tree;
+#[path = "hostile/walk.rs"]
+mod walk;

@@ -1,12 +1,14 @@
 //! Every single value of every answer of a recorded session, altered in every way that makes sense for it.
 //!
-//! A session is what one device does from where it stood when the story began: an owner and a member read all of it, and a
-//! node takes a run. Their honest answers are kept, and then given again and again with one thing altered. What must come
+//! A session is what one device does from where it stood when the story began: an owner and a member read all of it, a
+//! node takes a run, and devices that know nothing come to an account by its Master Key and by its kit. Their honest answers are kept, and then given again and again with one thing altered. What must come
 //! out is an error with a code, or the same as without, for a reason that stands in `harmless.txt`; and in either case the
 //! client goes on with an honest server as if nothing had been.
 
 #[path = "every_leaf/change.rs"]
-mod change;
+pub(crate) mod change;
+#[path = "every_leaf/newcomer.rs"]
+mod newcomer;
 #[path = "every_leaf/story.rs"]
 mod story;
 #[path = "every_leaf/writes.rs"]
@@ -30,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const HARMLESS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hostile/harmless.txt");
 
 /// Requires that people can look up what each of these codes means.
-fn are_explained<'a>(codes: impl Iterator<Item = &'a String>) {
+pub(crate) fn are_explained<'a>(codes: impl Iterator<Item = &'a String>) {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
     let page = std::fs::read_to_string(page).expect("the page of errors");
     for code in codes {
@@ -73,12 +75,13 @@ impl Harmless {
         }
     }
 
-    fn has(&self, case: &Case) -> bool {
+    /// Whether the list has it, for everybody or for this subject alone.
+    fn has(&self, subject: &str, case: &Case) -> bool {
         let place = format!("{} {}", case.route, case.leaf);
-        let found = self
-            .lines
-            .iter()
-            .position(|(known, ways, _)| *known == place && ways.split(',').any(|way| way == case.way.name()));
+        let own = format!("{subject}: {place}");
+        let found = self.lines.iter().position(|(known, ways, _)| {
+            (*known == place || *known == own) && ways.split(',').any(|way| way == case.way.name())
+        });
         let Some(at) = found else { return false };
         self.used.lock().expect("the list").insert(at);
         true
@@ -172,7 +175,7 @@ async fn all_cases(
                 Outcome::Code(code) => *counts.entry(code).or_insert(0) += 1,
                 Outcome::Same => {
                     *counts.entry("harmless".into()).or_insert(0) += 1;
-                    if !harmless.has(&case) {
+                    if !harmless.has(&subject.name, &case) {
                         wrong.insert(format!("{case}: makes no difference, and the list does not say why"));
                     }
                 }
@@ -204,7 +207,7 @@ async fn no_leaf_of_any_answer_can_be_altered_unseen() {
             continue;
         }
         let (leaves, cases) = change::cases(&subject.answers, &subject.older);
-        assert!(leaves > 20, "{} hears only {leaves} values", subject.name);
+        assert!(leaves > 10, "{} hears only {leaves} values", subject.name);
         let number = cases.len();
         println!("{}: {leaves} values, {number} ways to alter them", subject.name);
         let since = Instant::now();

@@ -222,8 +222,14 @@ impl Scene {
             let chain = desk.session.account().bundles().expect("the own keys");
             known.extend(chain.iter().map(|bundle| bundle.hash));
         }
+        let said: Vec<_> = people.iter().flat_map(|desk| desk.layer.record()).collect();
+        self.nothing_is_in(&said, &known);
+    }
+
+    /// The same of these exchanges alone. `known` are all keys of the people in the test.
+    pub(crate) fn nothing_is_in(&self, said: &[Exchange], known: &BTreeSet<Hash>) {
         let mut material = Material::default();
-        for exchange in people.iter().flat_map(|desk| desk.layer.record()) {
+        for exchange in said {
             for wrapped_to in wrapped_to(&exchange.request) {
                 assert!(
                     known.contains(&wrapped_to),
@@ -231,7 +237,8 @@ impl Scene {
                     exchange.request.path
                 );
             }
-            let body = exchange.request.body.map_or_else(Vec::new, |(body, _)| body.to_vec());
+            let body = exchange.request.body.as_ref();
+            let body = body.map_or_else(Vec::new, |(body, _)| body.to_vec());
             let head = format!(
                 "POST {} HTTP/1.1\r\ncontent-length: {}\r\n\r\n",
                 exchange.request.path,
@@ -324,7 +331,7 @@ async fn heads(desk: &Desk) -> Vec<(SpaceId, u64)> {
 }
 
 /// The bundles to which a request carries wrapped keys.
-fn wrapped_to(request: &Request) -> Vec<Hash> {
+pub(crate) fn wrapped_to(request: &Request) -> Vec<Hash> {
     let body = request.body.as_ref().map_or(Value::Null, |(body, _)| json(body));
     let entry = body["entry"].as_str().or(body["vault"].as_str());
     let bytes = entry.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());

@@ -2,6 +2,7 @@
 //! requests go through. It keeps what was said, and an [`Attack`] decides what each side gets to hear.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use holdfast_engine::ports::{Method, Request, Response, Transport, Unreachable};
@@ -13,8 +14,24 @@ use tokio::sync::mpsc;
 pub struct Exchange {
     /// What the client sent.
     pub request: Request,
-    /// What it heard.
+    /// What it heard; status 0 where that was nothing.
     pub answer: Response,
+}
+
+/// Which way a request goes.
+pub enum Course {
+    /// To the server, and the answer back.
+    Straight,
+    /// Nowhere: the connection is cut before.
+    Cut,
+    /// To the server, and the answer is lost.
+    Lost,
+    /// To the server twice: the second answer counts.
+    Twice,
+    /// To the server, after a while.
+    Late(Duration),
+    /// To another server.
+    To(Arc<dyn Transport>),
 }
 
 /// An answer on its way to a client.
@@ -31,6 +48,11 @@ pub struct Seen<'a> {
 
 /// What somebody does to the requests and answers of one client. A closure that takes a [`Seen`] is an attack on answers.
 pub trait Attack: Send + Sync {
+    /// Where a request goes.
+    fn course(&self, _request: &Request) -> Course {
+        Course::Straight
+    }
+
     /// What the server gets to hear.
     fn request(&self, request: Request) -> Request {
         request
@@ -118,7 +140,31 @@ impl Transport for Layer {
             Some(attack) => attack.request(request.clone()),
             None => request.clone(),
         };
-        let honest = server.send(passed_on).await?;
+        let honest = match attack
+            .as_ref()
+            .map_or(Course::Straight, |attack| attack.course(&request))
+        {
+            Course::Straight => server.send(passed_on).await?,
+            Course::Cut => return Err(Unreachable::unsent("the connection was cut")),
+            Course::Lost => {
+                server.send(passed_on).await?;
+                let answer = Response {
+                    status: 0,
+                    body: bytes::Bytes::new(),
+                };
+                self.state().record.push(Exchange { request, answer });
+                return Err(Unreachable::silent("the answer was lost"));
+            }
+            Course::Twice => {
+                server.send(passed_on.clone()).await?;
+                server.send(passed_on).await?
+            }
+            Course::Late(pause) => {
+                tokio::time::sleep(pause).await;
+                server.send(passed_on).await?
+            }
+            Course::To(other) => other.send(passed_on).await?,
+        };
         let mut state = self.state();
         let answer = match &attack {
             Some(attack) => attack.answer(Seen {

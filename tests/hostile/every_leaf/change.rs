@@ -11,7 +11,7 @@ use crate::tree::{NULL, Path, Tree};
 
 /// What is done to a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// One bit or letter is another.
     Flip,
     /// It is not there.
@@ -30,7 +30,7 @@ pub(super) enum Way {
     Stale,
 }
 
-pub(super) const WAYS: [Way; 8] = [
+pub(crate) const WAYS: [Way; 8] = [
     Way::Flip,
     Way::Drop,
     Way::Duplicate,
@@ -42,7 +42,7 @@ pub(super) const WAYS: [Way; 8] = [
 ];
 
 impl Way {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flip => "flip",
             Self::Drop => "drop",
@@ -57,16 +57,16 @@ impl Way {
 }
 
 /// One answer with one thing altered.
-pub(super) struct Case {
+pub(crate) struct Case {
     /// Which answer.
-    pub(super) key: String,
-    pub(super) route: String,
+    pub(crate) key: String,
+    pub(crate) route: String,
     /// The name of the value's place.
-    pub(super) leaf: String,
+    pub(crate) leaf: String,
     path: Path,
-    pub(super) way: Way,
-    pub(super) status: Option<u16>,
-    pub(super) body: Vec<u8>,
+    pub(crate) way: Way,
+    pub(crate) status: Option<u16>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl fmt::Display for Case {
@@ -83,7 +83,7 @@ impl fmt::Display for Case {
 }
 
 /// How many values there are, and everything that can be done to them. `older` are answers from before.
-pub(super) fn cases(answers: &BTreeMap<String, (Request, Response)>, older: &[Exchange]) -> (usize, Vec<Case>) {
+pub(crate) fn cases(answers: &BTreeMap<String, (Request, Response)>, older: &[Exchange]) -> (usize, Vec<Case>) {
     let mut leaves = 0;
     let mut cases = Vec::new();
     for (key, (request, response)) in answers {
@@ -149,7 +149,7 @@ pub(super) fn cases(answers: &BTreeMap<String, (Request, Response)>, older: &[Ex
 }
 
 /// The same for bytes that are no message.
-fn raw(way: Way, bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn raw(way: Way, bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.is_empty() {
         return None;
     }
@@ -168,7 +168,7 @@ fn raw(way: Way, bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Alters one value; `None` where that makes no sense for it.
-pub(super) fn alter(way: Way, tree: &mut Tree, path: &[usize], name: &str, from: &[Tree]) -> Option<()> {
+pub(crate) fn alter(way: Way, tree: &mut Tree, path: &[usize], name: &str, from: &[Tree]) -> Option<()> {
     match way {
         Way::Drop | Way::Duplicate => {
             let (&last, parent) = path.split_last()?;

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use holdfast_crypto::{Key32, security_words};
 use holdfast_device::{HttpTransport, SystemClock};
-use holdfast_engine::ports::{
-    Change, Method, Progress, Request, Response, Silent, Store, StoreError, Transport, Unreachable,
-};
+use holdfast_engine::ports::{Method, Progress, Request, Response, Silent, Transport, Unreachable};
 use holdfast_engine::{Error, Host, NewNode, NewRun, Session, UploadRequest};
 use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{NodeScope, Role};
@@ -17,50 +15,13 @@ use holdfast_protocol::id::{Hash, SpaceId};
 use holdfast_protocol::item::ItemKind;
 use holdfast_protocol::run::{Attempt, Limits};
 use holdfast_testkit::phrase;
-use holdfast_tests::layer::{Exchange, Layer};
+use holdfast_tests::layer::{Exchange, Layer, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::newcomer;
+use crate::rows::Rows;
 use crate::scene::{Desk, Scene, secret};
-
-/// A device's rows in memory, so that a thousand copies cost nothing. All of a write or none of it: there is one lock.
-#[derive(Default)]
-pub(super) struct Rows(Mutex<BTreeMap<Place, Vec<u8>>>);
-
-/// Table and key of a row.
-type Place = (&'static str, Vec<u8>);
-
-impl Rows {
-    fn copy(&self) -> Self {
-        Self(Mutex::new(self.0.lock().expect("the rows").clone()))
-    }
-}
-
-#[async_trait]
-impl Store for Rows {
-    async fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.lock().expect("the rows").get(&(table, key.to_vec())).cloned())
-    }
-
-    async fn list(&self, table: &'static str, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StoreError> {
-        let rows = self.0.lock().expect("the rows");
-        let those = rows
-            .iter()
-            .filter(|((of, key), _)| *of == table && key.starts_with(prefix));
-        Ok(those.map(|((_, key), value)| (key.clone(), value.clone())).collect())
-    }
-
-    async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let mut rows = self.0.lock().expect("the rows");
-        for change in changes {
-            match change {
-                Change::Put(table, key, value) => drop(rows.insert((table, key), value)),
-                Change::Delete(table, key) => drop(rows.remove(&(table, key))),
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A server that stands still: what it said once it says again; what it was not asked before, the real one is asked.
 pub(super) struct Still {
@@ -76,18 +37,29 @@ impl Transport for Still {
 
     async fn send(&self, request: Request) -> Result<Response, Unreachable> {
         let key = key(&request);
-        if let Some((_, said)) = self.said.lock().expect("what was said").get(&key) {
+        if let Some((asked, said)) = self.said.lock().expect("what was said").get(&key)
+            && proves_the_same(&request, asked)
+        {
             return Ok(said.clone());
         }
         let response = self.server.send(request.clone()).await?;
         let mut said = self.said.lock().expect("what was said");
-        said.insert(key, (request, response.clone()));
+        said.entry(key).or_insert((request, response.clone()));
         Ok(response)
     }
 
     async fn listen(&self, path: &str, token: &str) -> Result<mpsc::Receiver<String>, Unreachable> {
         self.server.listen(path, token).await
     }
+}
+
+/// Whether who asks shows the token, or answers the challenge, that the server gave out: of any other it knows itself.
+fn proves_the_same(request: &Request, asked: &Request) -> bool {
+    let nonce = |request: &Request| {
+        let body = request.body.as_ref().map(|(body, _)| json(body));
+        body.map(|body| body["nonce"].clone())
+    };
+    request.token == asked.token && nonce(request) == nonce(asked)
 }
 
 /// What a request asks for. What a client says to prove who it is differs each time and asks for the same.
@@ -105,18 +77,23 @@ pub(super) fn key(request: &Request) -> String {
 }
 
 /// What a device does.
-enum Does {
+pub(super) enum Does {
     /// Reads everything that there is.
     Reads,
     /// Takes a run.
     Works(Attempt),
+    /// Takes over an account that it does not know.
+    Comes(newcomer::By),
+    /// Signs in again by the keys that it has.
+    Returns,
 }
 
 /// A device as it stood at some time, and what it hears when it goes on from there.
 pub(super) struct Subject {
     pub(super) name: String,
     rows: Rows,
-    quick: Key32,
+    /// What opens it; nothing does where there is no account yet.
+    quick: Option<Key32>,
     does: Does,
     pub(super) server: Arc<Still>,
     /// What it comes to with an honest server.
@@ -129,12 +106,20 @@ pub(super) struct Subject {
 
 /// A copy of a device, and whether it is open.
 pub(super) struct Device {
-    host: Host,
-    session: tokio::sync::OnceCell<Session>,
+    pub(super) host: Host,
+    pub(super) rows: Arc<Rows>,
+    pub(super) session: tokio::sync::OnceCell<Session>,
 }
 
 impl Subject {
-    async fn new(name: &str, scene: &Scene, rows: &Rows, quick: Key32, does: Does, older: Vec<Exchange>) -> Arc<Self> {
+    pub(super) async fn new(
+        name: &str,
+        scene: &Scene,
+        rows: &Rows,
+        quick: Option<Key32>,
+        does: Does,
+        older: Vec<Exchange>,
+    ) -> Arc<Self> {
         let server = HttpTransport::new(&scene.stage.url()).expect("an address");
         let mut subject = Self {
             name: name.to_owned(),
@@ -153,6 +138,9 @@ impl Subject {
         let folder = scene.stage.folder().join(format!("{name}-honest"));
         subject.honest = subject.run(&device, &folder).await.expect("an honest server");
         subject.answers = subject.server.said.lock().expect("what was said").clone();
+        if let Does::Comes(by) = &subject.does {
+            subject.answers.retain(|_, (request, _)| by.hears(request));
+        }
         // And a second time there is nothing else to hear.
         let again = subject
             .run(&device, &folder.join("again"))
@@ -164,25 +152,35 @@ impl Subject {
 
     /// A copy of the device, with a way to the server.
     pub(super) fn device(&self, way: Arc<dyn Transport>) -> Device {
+        let rows = Arc::new(self.rows.copy());
         Device {
             host: Host {
                 transport: way,
-                store: Arc::new(self.rows.copy()),
+                store: rows.clone(),
                 clock: Arc::new(SystemClock),
             },
+            rows,
             session: tokio::sync::OnceCell::new(),
         }
     }
 
     /// Does it, and says what it comes to.
     pub(super) async fn run(&self, device: &Device, folder: &Path) -> Result<Vec<String>, Error> {
+        if let Does::Comes(by) = &self.does {
+            return newcomer::comes(by, device, folder).await;
+        }
+        let quick = self.quick.as_ref().expect("it has an account");
         let opened = device
             .session
-            .get_or_try_init(|| Session::unlock_quickly(device.host.clone(), &self.quick));
+            .get_or_try_init(|| Session::unlock_quickly(device.host.clone(), quick));
         let session = Box::pin(opened).await?;
         match self.does {
-            Does::Reads => reads(session, folder).await,
             Does::Works(of) => works(session, of).await,
+            Does::Returns => {
+                let me = session.check_account().await?;
+                Ok(vec![me.vault.to_string()])
+            }
+            Does::Reads | Does::Comes(_) => reads(session, folder).await,
         }
     }
 }
@@ -201,7 +199,7 @@ fn line(view: &holdfast_engine::View) -> String {
 }
 
 /// Looks at everything that a person can look at.
-async fn reads(session: &Session, folder: &Path) -> Result<Vec<String>, Error> {
+pub(super) async fn reads(session: &Session, folder: &Path) -> Result<Vec<String>, Error> {
     let mut said = Vec::new();
     session.check_account().await?;
     let all = session.all_projects().await?;
@@ -281,6 +279,7 @@ impl Story {
         let (ana, ana_rows) = begin(&scene, "ana@example.org").await;
         let (ben, ben_rows) = begin(&scene, "ben@example.org").await;
         let (carl, _) = begin(&scene, "carl@example.org").await;
+        let newcomers = newcomer::Newcomers::begin(&scene, &carl).await;
         let ana_quick = ana.session.allow_quick_unlock().await.expect("a key");
         let ana_then = ana_rows.copy();
         let ben_quick = ben.session.allow_quick_unlock().await.expect("a key");
@@ -315,24 +314,41 @@ impl Story {
         let node_quick = node.session.allow_quick_unlock().await.expect("a key");
 
         let of = Attempt { space, run, attempt: 1 };
-        let subjects = vec![
+        let mut subjects = vec![
             Subject::new(
                 "node",
                 &scene,
                 &node_rows,
-                node_quick,
+                Some(node_quick),
                 Does::Works(of),
                 node.layer.record(),
             )
             .await,
-            Subject::new("owner", &scene, &ana_then, ana_quick, Does::Reads, ana.layer.record()).await,
-            Subject::new("member", &scene, &ben_then, ben_quick, Does::Reads, ben.layer.record()).await,
+            Subject::new(
+                "owner",
+                &scene,
+                &ana_then,
+                Some(ana_quick),
+                Does::Reads,
+                ana.layer.record(),
+            )
+            .await,
+            Subject::new(
+                "member",
+                &scene,
+                &ben_then,
+                Some(ben_quick),
+                Does::Reads,
+                ben.layer.record(),
+            )
+            .await,
         ];
+        subjects.extend(newcomers.subjects(&scene).await);
         Self { scene, subjects }
     }
 }
 
-async fn begin(scene: &Scene, handle: &str) -> (Desk, Arc<Rows>) {
+pub(super) async fn begin(scene: &Scene, handle: &str) -> (Desk, Arc<Rows>) {
     let rows = Arc::new(Rows::default());
     let desk = scene.desk_on(handle, rows.clone()).await;
     (desk, rows)
