@@ -38,7 +38,7 @@ pub(crate) fn expect(at: impl Into<PathBuf>, labels: &[&'static str], why: &'sta
 pub(crate) fn lying(folders: &[&Path], canaries: &Canaries) -> Lying {
     let mut material = Material::default();
     let mut count = 0;
-    for entry in folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder)) {
+    for entry in folders.iter().flat_map(walkdir::WalkDir::new) {
         // What programs at work take away meanwhile is not there.
         let Ok(entry) = entry else { continue };
         let path = entry.path();

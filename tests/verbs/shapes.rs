@@ -37,7 +37,10 @@ fn each_answer_has_its_keys() {
     let secret = "changed changed_ms expires_ms id name trashed_ms type";
     let in_order: [(&[&str], &str); 51] = [
         (&["status"], "alarms handle keys_held news online server unlocked"),
-        (&["whoami"], "bits handle id key_changes name newest_ms second_secret server words"),
+        (
+            &["whoami"],
+            "bits handle id key_changes name newest_ms second_secret server words",
+        ),
         (&["words"], "another checked handle words"),
         (&["monitor"], "log published size witnessing"),
         (&["device", "list"], "created_ms current id seen_ms"),

@@ -17,6 +17,9 @@ use super::person::{Person, same_cost};
 use crate::rows::Rows;
 use crate::scene::secret;
 
+/// Adds a world: the last one after a change.
+type Then<'a> = dyn FnMut(&dyn Fn(&mut World)) + 'a;
+
 /// Most projects at a time.
 const PROJECTS: usize = 4;
 /// Most versions of a dataset, and datasets of a project.
@@ -290,7 +293,7 @@ impl Step {
             worlds.push(next);
         };
         let (who, space) = (self.who, self.space);
-        let here = |then: &mut dyn FnMut(&dyn Fn(&mut World)), change: &dyn Fn(&mut Project)| {
+        let here = |then: &mut Then<'_>, change: &dyn Fn(&mut Project)| {
             then(&|world: &mut World| change(world.projects.get_mut(&space).expect("the project")));
         };
         match &self.what {
