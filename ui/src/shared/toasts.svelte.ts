@@ -4,6 +4,8 @@ export interface Toast {
   id: number;
   text: string;
   undo?: (() => void) | undefined;
+  /** What it is about: the next word on that takes its place. */
+  about?: string | undefined;
 }
 
 const SECONDS = 10;
@@ -13,13 +15,19 @@ let last = 0;
 
 export const toasts = $state<Toast[]>([]);
 
-export function toast(text: string, undo?: () => void): void {
+export function toast(text: string, undo?: () => void, about?: string): void {
   last += 1;
   const id = last;
-  toasts.push({ id, text, undo });
+  if (about !== undefined) over(about);
+  toasts.push({ id, text, undo, about });
   const oldest = toasts.findIndex((known) => !known.undo);
   if (toasts.length > MOST && oldest >= 0) toasts.splice(oldest, 1);
   setTimeout(() => dismiss(id), undo ? SECONDS * 1000 : 5000);
+}
+
+/** What was said of it no longer holds, and can't be undone. */
+export function over(about: string): void {
+  for (const { id } of toasts.filter((known) => known.about === about)) dismiss(id);
 }
 
 export function dismiss(id: number): void {
