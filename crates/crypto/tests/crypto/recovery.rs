@@ -52,6 +52,10 @@ fn says_what_is_wrong() {
     assert!(reason(&format!("{} zoo", *words)).contains("24"));
     assert!(reason(&words.replacen(list[4], "holdfast", 1)).contains("list"));
     assert!(reason(&"zoo ".repeat(100_000)).contains("more"));
+    // Ten times the longest honest text is still read; a letter more is not.
+    let room = 10 * 24 * 9 - words.len();
+    assert!(RecoveryKey::from_words(&format!("{}{}", *words, " ".repeat(room))).is_ok());
+    assert!(reason(&format!("{}{}", *words, " ".repeat(room + 1))).contains("more"));
     let mut swapped = list.clone();
     swapped.swap(0, 1);
     assert_ne!(swapped, list);
