@@ -42,9 +42,8 @@ async fn value(session: &Session, space: SpaceId, name: &str) -> Option<String> 
 fn new_keys(leaked: bool) -> NewKeys {
     NewKeys {
         bits: None,
-        log2_n: MIN_LOG2_N,
         leaked,
-        kit: false,
+        ..NewKeys::at(MIN_LOG2_N)
     }
 }
 

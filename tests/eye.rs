@@ -34,29 +34,6 @@ impl Stage {
     }
 }
 
-/// Signs up with a Recovery Kit and a name; returns the Master Key and the kit's words.
-fn sign_up(person: &Person, server: &str, name: &str) -> (String, String) {
-    let kit = person.home().join("kit.pdf").display().to_string();
-    let args = [
-        "signup",
-        "--server",
-        server,
-        "--handle",
-        person.handle(),
-        "--name",
-        name,
-        "--kit",
-        &kit,
-    ];
-    let made = person
-        .run_without_key(&[&args[..], &["--generate", "--bits", "2048", "--kdf-log2-n", "17"]].concat())
-        .ok();
-    let phrase = made["master_key"].as_str().expect("a Master Key").to_owned();
-    person.keep_key(&phrase);
-    person.run(&["unlock"]).ok();
-    (phrase, kit_words(Path::new(&kit)))
-}
-
 /// Labels of those that were found.
 fn labels_in(all: &[Canary], found: &Found) -> BTreeSet<String> {
     found.keys().map(|&at| all[at].label.clone()).collect()
@@ -90,7 +67,11 @@ struct Owner {
 fn live(root: &Path, stage: &mut Stage, planter: &Planter<'_>) -> Owner {
     let (ana, canaries, server) = (planter.person, planter.canaries, stage.proxy.url());
     let mut owner = Owner::default();
-    let (phrase, kit) = sign_up(ana, &server, &canaries.make(Class::Sealed, "account: name"));
+    let name = canaries.make(Class::Sealed, "account: name");
+    let made = ana.joins(&["--name", &name, "--kit", &ana.kit().to_string_lossy()]);
+    ana.run(&["unlock"]).ok();
+    let phrase = made["master_key"].as_str().expect("a Master Key").to_owned();
+    let kit = kit_words(&ana.kit());
     owner.phrases.push(phrase);
     owner.kits.push(kit);
     let ben = Person::sign_up(root, &server, "ben@example.org");

@@ -105,6 +105,7 @@ async fn cut_key_change(after: bool) {
         bits: holdfast_crypto::rsa::Bits::B2048,
         log2_n: MIN_LOG2_N,
         kit: false,
+        second: None,
     };
     let (mut ana, _) = Session::sign_up(host.clone(), account).await.expect("signing up");
     let space = ana
@@ -127,10 +128,8 @@ async fn cut_key_change(after: bool) {
         let next = format!("ana after change {at}");
         let leaked = at % 2 == 1;
         let new = NewKeys {
-            bits: None,
-            log2_n: MIN_LOG2_N,
             leaked,
-            kit: false,
+            ..NewKeys::at(MIN_LOG2_N)
         };
         cut.sent.store(0, Ordering::SeqCst);
         cut.at.store(at, Ordering::SeqCst);
@@ -252,12 +251,7 @@ async fn a_key_change_that_died_before_it_was_sent_is_finished_by_its_phrase() {
     // Requests of a key change: the account, then the change itself.
     cut.at.store(cut.sent.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
     let next = Phrase::new("the phrase that was never sent").expect("a phrase");
-    let new = NewKeys {
-        bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
-        kit: false,
-    };
+    let new = NewKeys::at(MIN_LOG2_N);
     tokio::select! {
         _ = ana.change_keys(&next, new) => panic!("it was to be cut"),
         () = cut.reached.notified() => {}
@@ -290,10 +284,8 @@ async fn account_with_kit() -> (Stage, SpaceId, Zeroizing<String>) {
 async fn cut_recovery(after: bool) {
     let (mut stage, mut vault, mut code) = account_with_kit().await;
     let new = NewKeys {
-        bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
         kit: true,
+        ..NewKeys::at(MIN_LOG2_N)
     };
     let mut cuts = 0;
     for at in 0.. {

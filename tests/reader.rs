@@ -98,19 +98,7 @@ fn an_account_with_a_second_secret_is_read_with_it() {
     let url = server.url();
     let ana = Person::nobody(root.path(), &url, "ana@example.org");
     ana.keep_key("vermilion tacos at 6 am");
-    let args = [
-        "signup",
-        "--server",
-        &url,
-        "--handle",
-        ana.handle(),
-        "--bits",
-        "2048",
-        "--kdf-log2-n",
-        "17",
-        "--second-secret",
-    ];
-    let made = ana.run(&args).ok();
+    let made = ana.joins(&["--second-secret"]);
     let id = create(&ana, &["Scans"]);
     let small = small_dataset(root.path());
     upload(&ana, &id, &small, "penguins");

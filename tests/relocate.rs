@@ -66,12 +66,7 @@ async fn an_account_moves_with_everything() {
         .expect("signing in");
     scene.all_is_there(&second, "a second device").await;
     let third = phrase("found by the kit at the new server");
-    let keys = NewKeys {
-        bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
-        kit: false,
-    };
+    let keys = NewKeys::at(MIN_LOG2_N);
     let (bare, _) = Session::recover(new.device("bare").await, &scene.code, &third, keys)
         .await
         .expect("recovery");
@@ -185,10 +180,8 @@ async fn what_happened_meanwhile_comes_along() {
     ana.rename_project(scene.space, "Scans 2").await.expect("a name");
     let next = phrase("keys changed between two tries");
     let keys = NewKeys {
-        bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
         kit: true,
+        ..NewKeys::at(MIN_LOG2_N)
     };
     let kit = ana.change_keys(&next, keys).await.expect("new keys").expect("a kit");
     let (there, done) = ana

@@ -457,7 +457,8 @@ fn a_handle_is_freed_whole_or_not_at_all() {
     for round in 0..ROUNDS {
         let home = root.path().join(format!("ben-{round}"));
         std::fs::create_dir_all(&home).expect("a folder");
-        let ben = with_kit(&home, &server.url());
+        let ben = Person::with_kit(&home, &server.url(), BEN);
+        ben.run(&["unlock"]).ok();
         let principal = id(&ben);
         // Too short at first: then later and later, until it is through.
         let mut takes = Duration::from_millis(3);
@@ -505,26 +506,4 @@ fn a_handle_is_freed_whole_or_not_at_all() {
     assert!(cut > 0, "nothing was ever cut off: the dice never fell before the end");
     let last = Person::sign_up(&root.path().join("ben-0"), &server.url(), "last@example.org");
     assert_eq!(last.run(&["monitor"]).ok()["size"], ROUNDS + 1);
-}
-
-/// Ben with a Recovery Kit.
-fn with_kit(root: &Path, server: &str) -> Person {
-    let person = Person::nobody(root, server, BEN);
-    let kit = person.home().join("kit.pdf").display().to_string();
-    let args = [
-        "signup",
-        "--server",
-        server,
-        "--handle",
-        BEN,
-        "--kit",
-        &kit,
-        "--generate",
-    ];
-    let made = person
-        .run_without_key(&[&args[..], &["--bits", "2048", "--kdf-log2-n", "17"]].concat())
-        .ok();
-    person.keep_key(made["master_key"].as_str().expect("a Master Key"));
-    person.run(&["unlock"]).ok();
-    person
 }

@@ -380,8 +380,9 @@ async fn made(host: &Host, second: &SecondSecret) -> Session {
         bits: Bits::B2048,
         log2_n: MIN_LOG2_N,
         kit: false,
+        second: Some(second),
     };
-    let signed_up = Session::sign_up_beside(host.clone(), new, Some(second), || ()).await;
+    let signed_up = Session::sign_up(host.clone(), new).await;
     signed_up.expect("signing up").0
 }
 
@@ -389,13 +390,6 @@ async fn row(host: &Host) -> Vec<(Vec<u8>, Vec<u8>)> {
     let rows = host.store.list("account", b"second-secret/").await.expect("the rows");
     rows.into_iter().collect()
 }
-
-const NEW: NewKeys = NewKeys {
-    bits: None,
-    log2_n: MIN_LOG2_N,
-    leaked: false,
-    kit: false,
-};
 
 /// The row is lost or spoiled: that is told as what it is, and a sign-in brings it back.
 #[tokio::test(flavor = "multi_thread")]
@@ -425,7 +419,7 @@ async fn a_device_that_lost_it_says_so_and_signs_in_again() {
     let told = Session::sign_in(host.clone(), ANA, &phrase(SHORT)).await.err();
     assert!(matches!(told, Some(Error::SecondSecretNeeded)));
     let given = Second::Given(second.duplicate());
-    Session::sign_in_beside(host.clone(), ANA, &phrase(SHORT), given)
+    Session::sign_in_with(host.clone(), ANA, &phrase(SHORT), given)
         .await
         .expect("signing in");
     assert!(Session::unlock(host.clone(), &phrase(SHORT)).await.is_ok());
@@ -449,15 +443,11 @@ async fn a_key_change_whose_answer_is_lost_is_finished_with_the_new_one() {
         "PUT /v1/me/bundle" => refusal(500, "internal"),
         _ => seen.honest,
     });
-    let cut = ana
-        .change_keys_beside(
-            &phrase(OTHER),
-            NewSecond::New,
-            NEW,
-            &holdfast_engine::ports::Silent,
-            |_| Ok(()),
-        )
-        .await;
+    let new = NewKeys {
+        second: NewSecond::New,
+        ..NewKeys::at(MIN_LOG2_N)
+    };
+    let cut = ana.change_keys(&phrase(OTHER), new).await;
     assert!(cut.is_err());
     drop(ana);
     layer.honest();
@@ -470,10 +460,10 @@ async fn a_key_change_whose_answer_is_lost_is_finished_with_the_new_one() {
     assert_eq!(row(&host).await.len(), 1);
     drop(ana);
     let given = Second::Given(now);
-    Session::sign_in_beside(stage.device("laptop").await, ANA, &phrase(OTHER), given)
+    Session::sign_in_with(stage.device("laptop").await, ANA, &phrase(OTHER), given)
         .await
         .expect("the new two open the account elsewhere");
-    let old = Session::sign_in_beside(stage.device("old").await, ANA, &phrase(SHORT), Second::Given(second)).await;
+    let old = Session::sign_in_with(stage.device("old").await, ANA, &phrase(SHORT), Second::Given(second)).await;
     assert!(matches!(old.err(), Some(Error::SecondSignInRefused)));
 }
 
@@ -498,8 +488,9 @@ async fn a_sign_up_whose_answer_is_lost_leaves_it_here() {
         bits: Bits::B2048,
         log2_n: MIN_LOG2_N,
         kit: false,
+        second: Some(&second),
     };
-    let cut = Session::sign_up_beside(host.clone(), new, Some(&second), || ()).await;
+    let cut = Session::sign_up(host.clone(), new).await;
     assert!(cut.is_err());
     layer.honest();
     let ana = Session::sign_in(host.clone(), ANA, &phrase(SHORT))
@@ -542,7 +533,7 @@ async fn another_id_in_the_servers_record_gets_no_signature() {
         (new, Second::Given(second.duplicate())),
     ];
     for (host, beside) in tries {
-        let told = Session::sign_in_beside(host, ANA, &phrase(SHORT), beside).await.err();
+        let told = Session::sign_in_with(host, ANA, &phrase(SHORT), beside).await.err();
         assert!(matches!(told, Some(Error::SecondSecretDropped)));
     }
     let said: Vec<String> = layer.take_record().iter().map(|one| route(&one.request)).collect();
@@ -567,15 +558,11 @@ async fn quick_unlock_works_unchanged() {
     drop(ana);
     let ana = Session::unlock_quickly(host.clone(), &key).await.expect("it opens");
     assert!(ana.second_secret(&phrase(SHORT)).await.is_ok_and(|kept| kept == second));
-    ana.change_keys_beside(
-        &phrase(LONG),
-        NewSecond::Off,
-        NEW,
-        &holdfast_engine::ports::Silent,
-        |_| Ok(()),
-    )
-    .await
-    .expect("a key change");
+    let new = NewKeys {
+        second: NewSecond::Off,
+        ..NewKeys::at(MIN_LOG2_N)
+    };
+    ana.change_keys(&phrase(LONG), new).await.expect("a key change");
     assert!(row(&host).await.is_empty());
     assert!(Session::unlock_quickly(host.clone(), &key).await.is_err());
     assert!(Session::unlock(host, &phrase(LONG)).await.is_ok());

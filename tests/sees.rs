@@ -45,28 +45,6 @@ fn first_cells(header: &str) -> Names {
         .collect()
 }
 
-/// Somebody with a Recovery Kit.
-fn with_kit(root: &Path, server: &str, handle: &str) -> Person {
-    let person = Person::nobody(root, server, handle);
-    let kit = person.home().join("kit.pdf").display().to_string();
-    let args = [
-        "signup",
-        "--server",
-        server,
-        "--handle",
-        handle,
-        "--kit",
-        &kit,
-        "--generate",
-    ];
-    let made = person
-        .run_without_key(&[&args[..], &["--bits", "2048", "--kdf-log2-n", "17"]].concat())
-        .ok();
-    person.keep_key(made["master_key"].as_str().expect("a Master Key"));
-    person.run(&["unlock"]).ok();
-    person
-}
-
 /// Another Master Key, with a kit or without.
 fn change_key(person: &Person, phrase: &str, more: &[&str]) {
     let new = person.file("new-key", &format!("{phrase}\n"));
@@ -227,7 +205,8 @@ fn movers(root: &Path, server: &str) {
         ("dora@example.org", other.url(), server.to_owned()),
         ("emil@example.org", server.to_owned(), other.url()),
     ] {
-        let person = with_kit(root, &from, handle);
+        let person = Person::with_kit(root, &from, handle);
+        person.run(&["unlock"]).ok();
         person.run(&["project", "create", "Own"]).ok();
         person.run(&["project", "rename", "Own", "My own"]).ok();
         let kit = person.home().join("next.pdf").display().to_string();
@@ -265,7 +244,8 @@ fn the_page_lists_what_the_server_keeps_and_is_sent_and_nothing_else() {
     let server = Server::start_with(&root.path().join("server"), &["--origin", &url, "--quota", "48M"]);
     proxy.forward_to(server.port());
     let mut watch = Watch::new(server.data());
-    let ana = with_kit(root.path(), &url, "ana@example.org");
+    let ana = Person::with_kit(root.path(), &url, "ana@example.org");
+    ana.run(&["unlock"]).ok();
     ana.run(&["project", "create", "Lab"]).ok();
     let stage = Stage { root, server, ana };
     people(&stage, &url);

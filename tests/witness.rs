@@ -449,6 +449,7 @@ async fn person(folder: &Path, device: &str, handle: &str, transport: Arc<dyn Tr
         bits: Bits::B2048,
         log2_n: MIN_LOG2_N,
         kit: false,
+        second: None,
     };
     Session::sign_up(host, account).await.expect("signing up").0
 }

@@ -242,12 +242,7 @@ pub fn kit(bytes: &[u8]) {
     };
     let refused = serde_json::to_vec(&refused).expect("a message is written");
     let (host, _) = host(Vec::new(), vec![(200, answer), (401, refused)]);
-    let new = NewKeys {
-        bits: None,
-        log2_n: 17,
-        leaked: false,
-        kit: false,
-    };
+    let new = NewKeys::at(17);
     let phrase = Phrase::new("a phrase that nothing is derived from").expect("a phrase");
     let end = wait(Session::recover(host, WORDS, &phrase, new))
         .err()

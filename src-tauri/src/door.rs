@@ -13,7 +13,7 @@ use holdfast_crypto::{Phrase, SecondSecret};
 use holdfast_engine::api::Api;
 use holdfast_engine::ports::{Cause, Progress, Step, Unreachable};
 use holdfast_engine::{
-    Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Result, Second, Session, fingerprint_text,
+    Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, NewSecond, Result, Second, Session, fingerprint_text,
     parse_fingerprint, rng,
 };
 use tokio_util::sync::CancellationToken;
@@ -286,8 +286,9 @@ pub(crate) async fn sign_up(desk: &Arc<Desk>, form: NewAccountForm) -> Result<()
         bits,
         log2_n: LOG2_N,
         kit: true,
+        second: second.as_ref(),
     };
-    let (session, kit) = Session::sign_up_beside(host.clone(), new, second.as_ref(), || ()).await?;
+    let (session, kit) = Session::sign_up(host.clone(), new).await?;
     let app = opened(desk, host, session);
     desk.door.new_keys(Entered::SignedUp, kit);
     desk.change_settings(|settings| settings.kit_kept = false)?;
@@ -310,7 +311,7 @@ pub(crate) async fn sign_in(desk: &Arc<Desk>, form: SignInForm) -> Result<()> {
     };
     let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let quick = desk.has_quick_unlock().await;
-    let session = Session::sign_in_beside(host.clone(), form.handle.trim(), &phrase, beside).await?;
+    let session = Session::sign_in_with(host.clone(), form.handle.trim(), &phrase, beside).await?;
     if quick {
         desk.forget_in_keychain().await;
     }
@@ -325,13 +326,15 @@ pub(crate) async fn recover(desk: &Arc<Desk>, form: RecoverForm) -> Result<()> {
     let phrase = desk.door.new_phrase(form.phrase.as_ref(), form.second)?;
     let host = host(desk, &form.address, form.fingerprint.as_deref()).await?;
     let new = NewKeys {
-        bits: None,
-        log2_n: LOG2_N,
-        leaked: false,
         kit: true,
+        second: match form.second {
+            true => NewSecond::New,
+            false => NewSecond::Off,
+        },
+        ..NewKeys::at(LOG2_N)
     };
     let quick = desk.has_quick_unlock().await;
-    let recovered = Session::recover_beside(host.clone(), form.code.expose(), &phrase, form.second, new, |_| Ok(()));
+    let recovered = Session::recover_with(host.clone(), form.code.expose(), &phrase, new, |_| Ok(()));
     let (session, changed) = Box::pin(recovered).await?;
     if quick {
         desk.forget_in_keychain().await;

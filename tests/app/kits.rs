@@ -78,12 +78,7 @@ async fn what_becomes_of_the_file_depends_on_what_the_server_said() {
     )
     .await
     .expect("signing in");
-    let new = holdfast_engine::NewKeys {
-        bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
-        kit: false,
-    };
+    let new = holdfast_engine::NewKeys::at(MIN_LOG2_N);
     elsewhere
         .change_keys(&phrase("ana, changed"), new)
         .await

@@ -56,29 +56,15 @@ impl Stage {
 
     /// Signs somebody up, whose Master Key is a canary.
     pub(crate) fn sign_up(&self, person: &Person, name: &str) {
-        let url = self.server.url();
-        let kit = person.home().join("kit.pdf").display().to_string();
-        let args = [
-            "signup",
-            "--server",
-            &url,
-            "--handle",
-            person.handle(),
-            "--name",
-            name,
-            "--kit",
-            &kit,
-        ];
-        let cheap = ["--generate", "--bits", "2048", "--kdf-log2-n", "17"];
+        let kit = person.kit();
         // It shows the Master Key, and nothing else ever does.
-        let made = person.run_without_key(&[&args[..], &cheap].concat()).ok();
+        let made = person.joins(&["--name", name, "--kit", &kit.to_string_lossy()]);
         let phrase = made["master_key"].as_str().expect("a Master Key");
         self.canaries.adopt(
             Class::Unsent,
             &format!("Master Key of {}", person.handle()),
             phrase.as_bytes(),
         );
-        person.keep_key(phrase);
     }
 
     /// A name that is typed on a command line.

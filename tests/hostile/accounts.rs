@@ -179,12 +179,7 @@ async fn a09_keys_the_server_made_are_not_taken() {
     assert_eq!(code(ana.session.check_account().await), "history");
 
     // And the boxes that link keys to earlier ones, where the next device needs them.
-    let new = holdfast_engine::NewKeys {
-        bits: None,
-        log2_n: holdfast_crypto::MIN_LOG2_N,
-        leaked: false,
-        kit: false,
-    };
+    let new = holdfast_engine::NewKeys::at(holdfast_crypto::MIN_LOG2_N);
     ana.layer.honest();
     ana.session
         .change_keys(&phrase("ana after the change"), new)
@@ -400,12 +395,7 @@ async fn o07_a_kit_tells_a_new_device_what_there_was() {
     };
     for ((kit, sealed), said) in [(&later_keys, "directory-rollback"), (&later_vault, "history")] {
         let (layer, host) = bare(said, sealed).await;
-        let new = holdfast_engine::NewKeys {
-            bits: None,
-            log2_n: holdfast_crypto::MIN_LOG2_N,
-            leaked: false,
-            kit: false,
-        };
+        let new = holdfast_engine::NewKeys::at(holdfast_crypto::MIN_LOG2_N);
         let ended = Session::recover(host, kit, &phrase("another one"), new).await;
         let error = ended.map(|_| ()).expect_err("an older copy");
         assert_eq!(error.code(), said, "{error}");

@@ -90,6 +90,7 @@ impl Scene {
             bits: Bits::B2048,
             log2_n: MIN_LOG2_N,
             kit: false,
+            second: None,
         };
         let (session, _) = Session::sign_up(host, account).await.expect("signing up");
         Desk {

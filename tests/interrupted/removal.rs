@@ -64,6 +64,7 @@ impl Scene {
             bits: Bits::B2048,
             log2_n: MIN_LOG2_N,
             kit: false,
+            second: None,
         };
         let (ana, _) = Session::sign_up(host.clone(), account).await.expect("signing up");
         let nodes = [node(&stage, &ana, "goes").await, node(&stage, &ana, "stays").await];

@@ -48,20 +48,9 @@ async fn a_computer_that_knows_nothing_is_asked_for_both() {
     let root = tempfile::tempdir().expect("a folder");
     let server = Server::start(&root.path().join("server"));
     let url = server.url();
-    let ben = Person::nobody(root.path(), &url, "ben");
+    let ben = Person::nobody(root.path(), &url, "ben@example.org");
     ben.keep_key(SHORT);
-    let args = [
-        "signup",
-        "--server",
-        &url,
-        "--handle",
-        "ben@example.org",
-        "--bits",
-        "2048",
-        "--kdf-log2-n",
-        "17",
-    ];
-    let made = ben.run(&[&args[..], &["--second-secret"]].concat()).ok();
+    let made = ben.joins(&["--second-secret"]);
     let second = made["second_secret"].as_str().expect("a second secret").to_owned();
 
     let window = Window::open("second-secret-elsewhere", &root.path().join("laptop")).await;

@@ -172,10 +172,9 @@ impl Scene {
         ana.trash_item(space, gone).await.expect("the trash");
         ana.purge(space).await.expect("purging");
         let new = NewKeys {
-            bits: None,
-            log2_n: MIN_LOG2_N,
             leaked: true,
             kit: true,
+            ..NewKeys::at(MIN_LOG2_N)
         };
         let phrase = phrase("ana after her key change");
         let kit = ana.change_keys(&phrase, new).await.expect("new keys").expect("a kit");

@@ -65,28 +65,36 @@ impl Person {
     #[must_use]
     pub fn locked(root: &Path, server: &str, handle: &str) -> Self {
         let person = Self::nobody(root, server, handle);
-        let answer = person
-            .run_without_key(&[
-                "signup",
-                "--server",
-                server,
-                "--handle",
-                handle,
-                "--name",
-                handle,
-                "--bits",
-                "2048",
-                "--kdf-log2-n",
-                "17",
-                "--generate",
-            ])
-            .ok();
-        let phrase = answer["master_key"]
-            .as_str()
-            .expect("a generated Master Key")
-            .to_owned();
-        person.keep_key(&phrase);
+        person.joins(&["--name", handle]);
         person
+    }
+
+    /// Signs up with a Recovery Kit ([`Self::kit`]), without unlocking.
+    ///
+    /// # Panics
+    /// When that does not work.
+    #[must_use]
+    pub fn with_kit(root: &Path, server: &str, handle: &str) -> Self {
+        let person = Self::nobody(root, server, handle);
+        person.joins(&["--kit", &person.kit().to_string_lossy()]);
+        person
+    }
+
+    /// Makes an account for somebody who has none, with 2048 bits at the lowest cost the product allows: with the Master Key
+    /// that was kept, or else with a generated one, which is kept. Returns what was said.
+    ///
+    /// # Panics
+    /// When that does not work.
+    #[allow(clippy::must_use_candidate, reason = "most want the account alone")]
+    pub fn joins(&self, more: &[&str]) -> Value {
+        let args = ["signup", "--server", &self.server, "--handle", &self.handle];
+        let args = [&args[..], &["--bits", "2048", "--kdf-log2-n", "17"], more].concat();
+        if self.key_file().exists() {
+            return self.run(&args).ok();
+        }
+        let made = self.run_without_key(&[&args[..], &["--generate"]].concat()).ok();
+        self.keep_key(made["master_key"].as_str().expect("a generated Master Key"));
+        made
     }
 
     /// Somebody with a folder and no account.
@@ -130,6 +138,12 @@ impl Person {
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The Recovery Kit, where there is one.
+    #[must_use]
+    pub fn kit(&self) -> PathBuf {
+        self.home.join("kit.pdf")
     }
 
     /// The profile folder.

@@ -151,6 +151,7 @@ impl Resident {
             bits: Bits::B2048,
             log2_n: MIN_LOG2_N,
             kit: false,
+            second: None,
         };
         let (session, _) = Session::sign_up(host(url, &store).await, account)
             .await

@@ -11,24 +11,8 @@ const CHEAP: [&str; 2] = ["--kdf-log2-n", "17"];
 
 /// Signs somebody up with a kit, and gives the file of the kit's words.
 fn with_kit(root: &Path, server: &Server, handle: &str) -> (Person, String) {
-    let person = Person::nobody(root, &server.url(), handle);
-    let kit = person.home().join("kit.pdf").display().to_string();
-    let url = server.url();
-    let args = [
-        "signup",
-        "--server",
-        &url,
-        "--handle",
-        handle,
-        "--generate",
-        "--bits",
-        "2048",
-        "--kit",
-        &kit,
-    ];
-    let made = person.run_without_key(&[&args[..], &CHEAP].concat()).ok();
-    person.keep_key(made["master_key"].as_str().expect("a Master Key"));
-    let code = person.file("code", &kit_words(Path::new(&kit)));
+    let person = Person::with_kit(root, &server.url(), handle);
+    let code = person.file("code", &kit_words(&person.kit()));
     (person, code)
 }
 

@@ -31,6 +31,22 @@ pub struct NewKeys {
     pub leaked: bool,
     /// Whether to make a new Recovery Kit. Without one, the old kit ends and none takes its place.
     pub kit: bool,
+    /// What becomes of the second secret. A new one is kept on this device before anything is sent.
+    pub second: NewSecond,
+}
+
+impl NewKeys {
+    /// At this cost of a guess, and else as before: the size and the second secret stay, nothing has leaked, no kit is made.
+    #[must_use]
+    pub const fn at(log2_n: u8) -> Self {
+        Self {
+            bits: None,
+            log2_n,
+            leaked: false,
+            kit: false,
+            second: NewSecond::Keep,
+        }
+    }
 }
 
 /// A key change that the server has.
@@ -61,27 +77,11 @@ impl Session {
     /// process: from the change on the old kit opens nothing. What fails after the change is no error but told beside it.
     ///
     /// # Errors
-    /// What `keep` says, and [`Error::Conflict`] when another device changed the keys at the same time: nothing has changed
-    /// then. After [`Error::Unreachable`] they may have changed.
+    /// What `keep` says, [`Error::SecondSecretNeeded`] where one is to stay that this device has lost, and [`Error::Conflict`] when
+    /// another device changed the keys at the same time: nothing has changed then. After [`Error::Unreachable`] they may have changed.
     pub async fn change_keys_with(
         &self,
         phrase: &Phrase,
-        new: NewKeys,
-        progress: &dyn Progress,
-        keep: impl FnOnce(&Kit) -> Result<()> + Send,
-    ) -> Result<ChangedKeys> {
-        Box::pin(self.change_keys_beside(phrase, NewSecond::Keep, new, progress, keep)).await
-    }
-
-    /// As [`Session::change_keys_with`], and says what becomes of the second secret. A new one is kept on this device before
-    /// anything is sent.
-    ///
-    /// # Errors
-    /// As [`Session::change_keys_with`]; [`Error::SecondSecretNeeded`] where one is to stay that this device has lost.
-    pub async fn change_keys_beside(
-        &self,
-        phrase: &Phrase,
-        beside: NewSecond,
         new: NewKeys,
         progress: &dyn Progress,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
@@ -90,7 +90,7 @@ impl Session {
         self.check_account().await?;
         let old = self.keyring().current().clone();
         let had = self.kept_second().await?;
-        let beside = match beside {
+        let beside = match new.second {
             // Whoever has the Master Key may have what stood beside it.
             NewSecond::Keep if new.leaked && self.takes_second() => NewSecond::New,
             NewSecond::Keep if self.takes_second() && had.is_none() => return Err(Error::SecondSecretNeeded),

@@ -242,7 +242,8 @@ impl Session {
         }
     }
 
-    /// Opens an account with its kit alone and gives it a new Master Key.
+    /// Opens an account with its kit alone and gives it a new Master Key. It gets a new second secret or has none from then on: whoever
+    /// recovers may have no device that has the one before.
     ///
     /// # Errors
     /// See [`Error`].
@@ -259,22 +260,6 @@ impl Session {
         host: Host,
         code: &str,
         phrase: &Phrase,
-        new: NewKeys,
-        keep: impl FnOnce(&Kit) -> Result<()> + Send,
-    ) -> Result<(Self, ChangedKeys)> {
-        Box::pin(Self::recover_beside(host, code, phrase, false, new, keep)).await
-    }
-
-    /// As [`Session::recover_with`]; the account gets a new second secret, or has none from then on: whoever recovers may have no
-    /// device that has the one before.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn recover_beside(
-        host: Host,
-        code: &str,
-        phrase: &Phrase,
-        second: bool,
         new: NewKeys,
         keep: impl FnOnce(&Kit) -> Result<()> + Send,
     ) -> Result<(Self, ChangedKeys)> {
@@ -306,11 +291,11 @@ impl Session {
         if let Some(seen) = &opened.seen {
             session.check_seen(seen).await?;
         }
-        let beside = match second {
-            true => NewSecond::New,
-            false => NewSecond::Off,
+        let second = match new.second {
+            NewSecond::New => NewSecond::New,
+            NewSecond::Keep | NewSecond::Off => NewSecond::Off,
         };
-        let changed = session.change_keys_beside(phrase, beside, new, &Silent, keep);
+        let changed = session.change_keys_with(phrase, NewKeys { second, ..new }, &Silent, keep);
         let changed = Box::pin(changed).await?;
         Ok((session, changed))
     }

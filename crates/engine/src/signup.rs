@@ -31,6 +31,8 @@ pub struct NewAccount<'a> {
     pub log2_n: u8,
     /// Whether to make a Recovery Kit at once.
     pub kit: bool,
+    /// What opens the account beside the Master Key, if anything does.
+    pub second: Option<&'a SecondSecret>,
 }
 
 /// A root, the record it belongs to, and the second secret that went into it, if one did and it is known.
@@ -59,19 +61,6 @@ impl Session {
         new: NewAccount<'_>,
         before: impl FnOnce() + Send,
     ) -> Result<(Self, Option<Kit>)> {
-        Box::pin(Self::sign_up_beside(host, new, None, before)).await
-    }
-
-    /// As [`Session::sign_up_telling`], for an account that is opened with a second secret beside the Master Key.
-    ///
-    /// # Errors
-    /// See [`Session::sign_up`].
-    pub async fn sign_up_beside(
-        host: Host,
-        new: NewAccount<'_>,
-        second: Option<&SecondSecret>,
-        before: impl FnOnce() + Send,
-    ) -> Result<(Self, Option<Kit>)> {
         refuse_taken(&host).await?;
         if !valid_handle(new.handle) {
             return Err(Error::Invalid(
@@ -82,11 +71,11 @@ impl Session {
         api.info().await?;
 
         let kdf = KdfRecord::make(new.log2_n, &mut rng()).map_err(|error| Error::Invalid(error.to_string()))?;
-        let kdf = match second {
+        let kdf = match new.second {
             Some(_) => kdf.with_second(),
             None => kdf,
         };
-        let prk = derive_with(new.phrase, second, &kdf).await?;
+        let prk = derive_with(new.phrase, new.second, &kdf).await?;
         let principal = PrincipalId::random(&mut rng());
         let handle = new.handle.to_owned();
         let (bits, created_ms) = (new.bits, host.clock.now_ms());
@@ -117,14 +106,14 @@ impl Session {
         };
         let kit = new
             .kit
-            .then(|| Kit::make(&identity, host.transport.origin(), second, seen));
+            .then(|| Kit::make(&identity, host.transport.origin(), new.second, seen));
         let message = SignUp {
             bundle: signed.to_bytes().into(),
             vault: vault.as_bytes().to_vec().into(),
             recovery: kit.as_ref().map(|(_, sealed)| sealed.clone()),
         };
         before();
-        if let Some(second) = second {
+        if let Some(second) = new.second {
             // Before it is sent: a server that falls silent may have made the account.
             host.store.write(vec![second::keep(&kdf, second)]).await?;
         }
@@ -142,7 +131,7 @@ impl Session {
         };
         let device_key = Key32::random(&mut rng());
         let mut changes = account.rows(identity.prk(), &device_key)?;
-        changes.extend(second::keep_alone(host.store.as_ref(), &kdf, second).await?);
+        changes.extend(second::keep_alone(host.store.as_ref(), &kdf, new.second).await?);
         host.store.write(changes).await?;
         let chain = account.bundles()?;
         let keyring = Keyring::open(identity, &chain, &account.links)?;
@@ -163,7 +152,7 @@ impl Session {
     /// # Errors
     /// [`Error::SignInRefused`] when the server refuses the signature (it does not say whether the handle exists).
     pub async fn sign_in(host: Host, handle: &str, phrase: &Phrase) -> Result<Self> {
-        Box::pin(Self::sign_in_beside(host, handle, phrase, Second::Kept)).await
+        Box::pin(Self::sign_in_with(host, handle, phrase, Second::Kept)).await
     }
 
     /// As [`Session::sign_in`], with what is known of a second secret.
@@ -171,7 +160,7 @@ impl Session {
     /// # Errors
     /// [`Error::SecondSecretNeeded`] and [`Error::SecondSecretDropped`], before anything is derived or signed;
     /// [`Error::SecondSignInRefused`] when the server refuses the signature.
-    pub async fn sign_in_beside(host: Host, handle: &str, phrase: &Phrase, second: Second) -> Result<Self> {
+    pub async fn sign_in_with(host: Host, handle: &str, phrase: &Phrase, second: Second) -> Result<Self> {
         let known = Account::load(host.store.as_ref()).await?;
         if let Some(known) = &known
             && (known.handle != handle || known.server != host.transport.origin())

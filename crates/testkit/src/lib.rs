@@ -103,6 +103,7 @@ impl Stage {
             bits: Bits::B2048,
             log2_n: MIN_LOG2_N,
             kit,
+            second: None,
         };
         Session::sign_up(self.device(handle).await, account)
             .await

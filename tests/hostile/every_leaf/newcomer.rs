@@ -50,9 +50,8 @@ fn master_key() -> holdfast_crypto::Phrase {
 fn new_keys(kit: bool) -> NewKeys {
     NewKeys {
         bits: None,
-        log2_n: MIN_LOG2_N,
-        leaked: false,
         kit,
+        ..NewKeys::at(MIN_LOG2_N)
     }
 }
 

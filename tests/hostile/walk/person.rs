@@ -34,9 +34,8 @@ pub(super) struct Person {
 pub(super) fn same_cost(leaked: bool) -> NewKeys {
     NewKeys {
         bits: None,
-        log2_n: MIN_LOG2_N,
         leaked,
-        kit: false,
+        ..NewKeys::at(MIN_LOG2_N)
     }
 }
 

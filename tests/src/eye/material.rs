@@ -56,7 +56,11 @@ impl Material {
             if !entry.file_type().is_file() {
                 continue;
             }
-            let bytes = std::fs::read(entry.path()).expect("a readable file");
+            // A server that runs takes files of its own away between the list and the look.
+            let bytes = match std::fs::read(entry.path()) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes.expect("a readable file"),
+            };
             let part = path.file_name().and_then(|name| name.to_str()?.parse().ok());
             if let (Some(part), Some(pack)) = (part, path.parent()) {
                 parts.entry(pack.to_owned()).or_default().insert(part, bytes.clone());

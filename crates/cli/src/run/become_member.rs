@@ -9,7 +9,7 @@ use holdfast_commands::{App, Command, Ending, Hidden, KitFile, draft_kit, phrase
 use holdfast_crypto::{RecoveryKey, SecondSecret};
 use holdfast_device::{HttpTransport, ProfileLock};
 use holdfast_engine::ports::{Silent, Transport};
-use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, Second, Session};
+use holdfast_engine::{Account, Error, Host, Invitation, Kit, NewAccount, NewKeys, NewSecond, Second, Session};
 use holdfast_protocol::id::Hash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,9 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
             "Name a file that holds it with --master-key-file, or let Holdfast make one with --generate.",
         )?,
     };
+    let second = args
+        .second_secret
+        .then(|| SecondSecret::make(&mut holdfast_engine::rng()));
     let new = NewAccount {
         handle: &args.handle,
         display_name: &args.name,
@@ -76,10 +79,8 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         bits: args.bits.into(),
         log2_n: args.fresh.kdf_log2_n,
         kit: kit.is_some(),
+        second: second.as_ref(),
     };
-    let second = args
-        .second_secret
-        .then(|| SecondSecret::make(&mut holdfast_engine::rng()));
     let shown = AtomicBool::new(false);
     // Before it is sent: stopped after the server made the account, this would be the only way in. But not before all that
     // can be known beforehand is right.
@@ -95,7 +96,7 @@ pub(super) async fn sign_up(common: &Common, args: SignUp) -> Answer {
         }
     };
     bars.doing("making keys");
-    let made = Session::sign_up_beside(host.clone(), new, second.as_ref(), show).await;
+    let made = Session::sign_up_telling(host.clone(), new, show).await;
     bars.clear();
     let made = made.inspect_err(|error| {
         if shown.load(Ordering::Relaxed) && is_no_account(error) {
@@ -153,7 +154,7 @@ pub(super) async fn sign_in(common: &Common, args: SignIn) -> Answer {
             None => Second::Kept,
         };
         let (phrase, asked) = (&given.0.phrase, given.1);
-        let opened = Session::sign_in_beside(host.clone(), &args.handle, phrase, beside);
+        let opened = Session::sign_in_with(host.clone(), &args.handle, phrase, beside);
         let opened = with_bar("unlocking", Box::pin(opened)).await;
         match args.known.told(opened) {
             // The server's record says so: the Master Key that was typed is still good.
@@ -216,6 +217,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
         log2_n: args.fresh.kdf_log2_n,
         leaked: false,
         kit: kit.is_some(),
+        second: match args.second_secret {
+            true => NewSecond::New,
+            false => NewSecond::Off,
+        },
     };
     let mut file = None;
     // Written before the keys change, because with that the kit in hand ends.
@@ -225,11 +230,10 @@ pub(super) async fn recover(common: &Common, args: KeyRecover) -> Answer {
     };
     let recovered = with_bar(
         "making keys",
-        Box::pin(Session::recover_beside(
+        Box::pin(Session::recover_with(
             host.clone(),
             code.expose(),
             &phrase.phrase,
-            args.second_secret,
             new,
             keep,
         )),

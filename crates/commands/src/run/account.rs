@@ -46,12 +46,6 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
             kit,
             second,
         } => {
-            let new = NewKeys {
-                bits: bits.map(bits_of).transpose()?,
-                log2_n,
-                leaked,
-                kit: kit.is_some(),
-            };
             let session = app.session().await?;
             let second = match second {
                 None => NewSecond::Keep,
@@ -64,7 +58,14 @@ pub(super) async fn run(app: &App, command: Command, progress: &dyn Progress) ->
                 NewSecond::Off => false,
             };
             let phrase = parse_phrase(phrase.expose(), phrase_floor(beside))?;
-            key_change(&session, &phrase, second, new, kit, progress).await
+            let new = NewKeys {
+                bits: bits.map(bits_of).transpose()?,
+                log2_n,
+                leaked,
+                kit: kit.is_some(),
+                second,
+            };
+            key_change(&session, &phrase, new, kit, progress).await
         }
         Command::SecondSecret { phrase } => {
             let phrase = Phrase::new(phrase.expose()).map_err(|error| phrase_error(error, 0))?;
@@ -314,14 +315,13 @@ fn kept_if_unsure(error: Error, file: Option<KitFile>, out: &Path) -> Error {
 async fn key_change(
     session: &Session,
     phrase: &Phrase,
-    second: NewSecond,
     new: NewKeys,
     out: Option<PathBuf>,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     let mut file = None;
     let changed = session
-        .change_keys_beside(phrase, second, new, progress, |kit| {
+        .change_keys_with(phrase, new, progress, |kit| {
             file = out.as_deref().map(|out| draft_kit(kit, out)).transpose()?;
             Ok(())
         })
