@@ -2,6 +2,8 @@
 
 /** Answers kept at most. */
 const MOST = 50;
+/** Whoever goes from view to view is not held up by what those before are asked behind them: so long nothing was looked at, in milliseconds. */
+const QUIET = 250;
 
 /** An answer, and what Rust calls it: one that says something else is called something else. */
 export interface Named<T> {
@@ -14,6 +16,11 @@ export type Ask<T> = (known: string) => Promise<Named<T> | undefined>;
 
 export class Kept {
   #answers = new Map<string, Named<unknown> & { since: number }>();
+  /** What is on its way: whoever asks the same meanwhile gets that. */
+  #coming = new Map<string, { answer: Promise<Named<unknown>>; since: number }>();
+  /** What is to be asked for again when all is quiet, one after the other. */
+  #behind = new Map<string, () => Promise<void>>();
+  #quiet: ReturnType<typeof setTimeout> | undefined;
   /** Goes up whenever anything may have changed: what was asked before that is not given before Rust was asked again. */
   #since = 0;
   /** Called when something else came than what was shown. */
@@ -23,20 +30,35 @@ export class Kept {
   async answer<T>(question: unknown, ask: Ask<T>): Promise<T> {
     const key = JSON.stringify(question);
     const known = this.#answers.get(key) as (Named<T> & { since: number }) | undefined;
-    if (known?.since === this.#since) {
-      void this.#again(key, known, ask);
-      return known.value;
-    }
-    const since = this.#since;
-    const answer = (await ask(known?.name ?? "")) ?? known;
-    if (!answer) throw new Error("nothing was kept, and nothing came");
-    this.#keep(key, answer, since);
-    return answer.value;
+    if (known?.since !== this.#since) return (await this.#fresh(key, ask, known)).value;
+    this.#behind.set(key, () => this.#again(key, ask, known));
+    this.#whenQuiet();
+    return known.value;
   }
 
   /** Something changed, or may have. */
   doubt(): void {
     this.#since += 1;
+  }
+
+  #fresh<T>(key: string, ask: Ask<T>, known?: Named<T>): Promise<Named<T>> {
+    const since = this.#since;
+    const coming = this.#coming.get(key);
+    if (coming?.since === since) return coming.answer as Promise<Named<T>>;
+    const answer = this.#come(key, since, ask, known);
+    this.#coming.set(key, { answer, since });
+    return answer;
+  }
+
+  async #come<T>(key: string, since: number, ask: Ask<T>, known?: Named<T>): Promise<Named<T>> {
+    try {
+      const answer = (await ask(known?.name ?? "")) ?? known;
+      if (!answer) throw new Error("nothing was kept, and nothing came");
+      this.#keep(key, answer, since);
+      return answer;
+    } finally {
+      if (this.#coming.get(key)?.since === since) this.#coming.delete(key);
+    }
   }
 
   #keep(key: string, answer: Named<unknown>, since: number): void {
@@ -49,18 +71,35 @@ export class Kept {
     }
   }
 
-  async #again<T>(key: string, known: Named<T>, ask: Ask<T>): Promise<void> {
+  #whenQuiet(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => void this.#askBehind(), QUIET);
+  }
+
+  async #askBehind(): Promise<void> {
+    const [next] = this.#behind;
+    if (!next) return;
+    const [key, again] = next;
+    this.#behind.delete(key);
+    this.#quiet = undefined;
+    await again();
+    // Whoever looked at something meanwhile waits for quiet again.
+    if (this.#quiet === undefined) await this.#askBehind();
+  }
+
+  async #again<T>(key: string, ask: Ask<T>, given: Named<T>): Promise<void> {
     const since = this.#since;
+    let failed = false;
     try {
-      const answer = await ask(known.name);
-      if (since !== this.#since) return;
-      this.#keep(key, answer ?? known, since);
-      if (!answer) return;
+      const answer = await this.#fresh(key, ask, given);
+      if (answer.name === given.name) return;
     } catch {
-      if (since !== this.#since) return;
-      // Whoever looks again is told.
-      this.#answers.delete(key);
+      failed = true;
     }
+    // Whoever looked meanwhile has what is newer.
+    if ((this.#answers.get(key)?.since ?? since) > since) return;
+    // Whoever looks again is told.
+    if (failed) this.#answers.delete(key);
     this.onother();
   }
 }
