@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::disk::{Expected, expect, lying, require};
-use crate::stage::{Stage, has, leaves_no_core, lives, may_look, soon};
+use crate::stage::{SECOND, Stage, has, leaves_no_core, lives, may_look, soon};
 use crate::watch::{Part, Where};
 
 /// Bytes of the upload that does not come to its end.
@@ -98,6 +98,7 @@ fn theirs(stage: &Stage, ben: &Person) -> Vec<Expected> {
         &["hidden: name of a f", "hidden: content", "hidden: value"],
         "what she uploads, and values of secrets that she keeps in files",
     )];
+    all.extend(stage.her_second_secret());
     for person in [&stage.ana, ben] {
         all.push(expect(
             person.key_file(),
@@ -129,8 +130,9 @@ async fn a_session_leaves_canaries_only_where_its_user_put_them() {
         leaves_no_core(pid);
     }
 
-    // Unlocked, the keys are there. Not the Master Key, though it was the agent that derived them.
-    let keys = ["key of Ana", "key of the project", "typed"];
+    // Unlocked, the keys are there. Not the Master Key, though it was the agent that derived them. Of the second secret the page of
+    // the database that it lies on.
+    let keys = ["key of Ana", "key of the project", "typed", SECOND];
     let found = stage.memory_but(agent, &keys);
     for key in [
         "key of Ana: root",
@@ -176,7 +178,7 @@ async fn a_session_leaves_canaries_only_where_its_user_put_them() {
     stage.server_has_none();
 
     let ben = Person::nobody(stage.root.path(), &stage.server.url(), "ben@example.org");
-    stage.sign_up(&ben, "Ben");
+    stage.sign_up(&ben, "Ben", &[]);
     stage.run(&ben, &["unlock"]);
     stage.done(&["project", "share", &project, ben.handle(), "--role", "reader"]);
     let got = ben.home().join("got").display().to_string();

@@ -147,7 +147,7 @@ fn over(stage: &Stage, run: &str) -> String {
 
 /// Where canaries may lie that the node's own work has nothing to do with.
 fn hers(stage: &Stage, node: &Node) -> Vec<Expected> {
-    vec![
+    let mut all = vec![
         expect(
             stage.ana.home().join("hers"),
             &["hidden"],
@@ -159,7 +159,9 @@ fn hers(stage: &Stage, node: &Node) -> Vec<Expected> {
             &["secret of the node"],
             "its operator keeps it there",
         ),
-    ]
+    ];
+    all.extend(stage.her_second_secret());
+    all
 }
 
 fn sweep(stage: &Stage, node: &Node, expected: &[Expected]) {

@@ -5,20 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_crypto::Phrase;
 use holdfast_crypto::rsa::raw;
+use holdfast_crypto::{Phrase, SecondSecret};
 use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
-use holdfast_engine::{Host, Keyring, Session};
+use holdfast_engine::{Host, Keyring, Second, Session};
 use holdfast_protocol::id::SpaceId;
 use holdfast_tests::eye::{Canaries, Class, Found as Searched, Searcher};
 use holdfast_tests::scan::{Found, process, processes, scan_for};
 use holdfast_tests::{Answer, Node, Person, Server};
 use serde_json::Value;
 
+use crate::disk::{Expected, expect};
 use crate::watch::Watch;
 
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Her second secret as it is shown, and kept on her computer.
+pub(crate) const SECOND: &str = "second secret, as shown";
 
 /// Where a session takes place.
 pub(crate) struct Stage {
@@ -26,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) ana: Person,
     pub(crate) server: Server,
     pub(crate) canaries: Canaries,
+    /// Ana's second secret.
+    second: String,
     said: RefCell<Vec<u8>>,
     /// What only this test has: it is not looked through.
     own: tempfile::TempDir,
@@ -34,37 +40,56 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Signs Ana up. Her own name is a canary, and so is her Master Key.
+    /// Signs Ana up. Her own name is a canary, and so are her Master Key and her second secret.
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let watch = Watch::begin(root.path());
         let server = Server::start_saying(&root.path().join("server"), &[], Some("trace"));
         let ana = Person::nobody(root.path(), &server.url(), "ana@example.org");
-        let stage = Self {
+        let mut stage = Self {
             watch,
             ana,
             server,
             canaries: Canaries::new(),
+            second: String::new(),
             said: RefCell::default(),
             own: tempfile::tempdir().expect("a folder"),
             root,
         };
         let name = stage.typed("own name");
-        stage.sign_up(&stage.ana, &name);
+        let made = stage.sign_up(&stage.ana, &name, &["--second-secret"]);
+        stage.second = made["second_secret"].as_str().expect("a second secret").to_owned();
+        let bare = stage.second.replace('-', "");
+        for (label, text) in [(SECOND, &stage.second), ("second secret, bare", &bare)] {
+            stage.canaries.adopt(Class::Unsent, label, text.as_bytes());
+        }
         stage
     }
 
     /// Signs somebody up, whose Master Key is a canary.
-    pub(crate) fn sign_up(&self, person: &Person, name: &str) {
+    pub(crate) fn sign_up(&self, person: &Person, name: &str, more: &[&str]) -> Value {
         let kit = person.kit();
         // It shows the Master Key, and nothing else ever does.
-        let made = person.joins(&["--name", name, "--kit", &kit.to_string_lossy()]);
+        let made = person.joins(&[&["--name", name, "--kit", &kit.to_string_lossy()], more].concat());
         let phrase = made["master_key"].as_str().expect("a Master Key");
         self.canaries.adopt(
             Class::Unsent,
             &format!("Master Key of {}", person.handle()),
             phrase.as_bytes(),
         );
+        made
+    }
+
+    /// Where it may lie.
+    pub(crate) fn her_second_secret(&self) -> [Expected; 2] {
+        [
+            expect(self.ana.kit(), &[SECOND], "it is there for the next computer"),
+            expect(
+                self.ana.profile(),
+                &[SECOND],
+                "in the database or its log: unlocking takes it before anything opens",
+            ),
+        ]
     }
 
     /// A name that is typed on a command line.
@@ -159,13 +184,11 @@ impl Stage {
     async fn session(&self, store: &str) -> Session {
         let text = std::fs::read_to_string(self.ana.key_file()).expect("the Master Key");
         let phrase = Phrase::new(text.trim()).expect("a Master Key");
-        Session::sign_in(
-            self.host(&self.own.path().join(store)).await,
-            self.ana.handle(),
-            &phrase,
-        )
-        .await
-        .expect("she signs in")
+        let second = Second::Given(SecondSecret::parse(&self.second).expect("a second secret"));
+        let host = self.host(&self.own.path().join(store)).await;
+        Session::sign_in_with(host, self.ana.handle(), &phrase, second)
+            .await
+            .expect("she signs in")
     }
 
     async fn host(&self, store: &Path) -> Host {
