@@ -108,3 +108,42 @@ fn a_removal_whose_process_is_killed_is_finished_by_any_owner() {
     assert!(killed >= 8, "killed {killed} times");
     println!("killed {killed} times");
 }
+
+/// The server takes a removal, and the connection ends before its answer: whoever removed is told all the same, with what to change.
+#[test]
+fn a_removal_whose_answer_is_lost_says_what_to_change() {
+    let root = tempfile::tempdir().expect("a folder");
+    let relay = Relay::bind();
+    let url = relay.url();
+    let server = Server::start_with(&root.path().join("server"), &["--origin", &url]);
+    let lose = Arc::new(AtomicUsize::new(0));
+    let left = lose.clone();
+    relay.open(
+        server.port(),
+        Arc::new(move |event: &Event| {
+            let append = event.method == "POST" && event.path.ends_with("/entries");
+            let last = |left: usize| left.checked_sub(1);
+            let lost = append
+                && event.moment == Moment::Answered
+                && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, last).is_ok();
+            if lost { Verdict::Cut } else { Verdict::Go }
+        }),
+    );
+    let [ana, ben] = ["ana", "ben"].map(|name| Person::sign_up(root.path(), &url, &format!("{name}@example.org")));
+    ana.run(&["project", "create", "Scans"]).ok();
+    ana.run(&["project", "share", "Scans", ben.handle(), "--role", "reader"])
+        .ok();
+    let token = format!("token=@{}", ana.file("t", "0"));
+    ana.run(&[
+        "secret", "add", "--type", "git", "--name", "GitHub", "--in", "Scans", "--field", &token,
+    ])
+    .ok();
+    lose.store(1, Ordering::SeqCst);
+    let removed = ana.run(&["project", "remove", "Scans", ben.handle()]).ok();
+    assert_eq!(lose.load(Ordering::SeqCst), 0, "no answer was lost");
+    assert_eq!(removed["change_secrets"], serde_json::json!(["GitHub"]));
+    assert!(!is_in(&ana, ben.handle()));
+    let activity = ana.run(&["project", "activity", "Scans"]).ok();
+    let removals = activity.to_string().matches("\"what\":\"removed\"").count();
+    assert_eq!(removals, 1, "{activity:#}");
+}

@@ -11,7 +11,7 @@ use holdfast_protocol::id::{Hash, PackId, SpaceId};
 use holdfast_protocol::replay::Space;
 use holdfast_protocol::run::{AdoptBody, RunBody};
 use holdfast_protocol::transparency::Head;
-use holdfast_protocol::wire::Entries;
+use holdfast_protocol::wire::{self, Entries};
 use holdfast_protocol::{Refusal, cbor, item::SpacePin, limits};
 
 use crate::browse::outside;
@@ -449,7 +449,8 @@ impl Session {
             match self.api.append(id, signed.as_bytes()).await {
                 Ok(_) => {}
                 Err(Error::Conflict(_)) => continue,
-                Err(other) => return Err(other),
+                Err(error) if self.only_its_answer_is_lost(&signed, &error).await => {}
+                Err(error) => return Err(error),
             }
             let after = self.sync(id).await?;
             let kept = self.host.store.get(ENTRIES, &entry_key(id, signed.entry.seq)).await?;
@@ -463,6 +464,21 @@ impl Session {
         Err(Error::Conflict(
             "Others change this project so often that this change found no place.".into(),
         ))
+    }
+
+    /// Whether a change was made though its answer says otherwise, or never came: its author is not told to do it again.
+    async fn only_its_answer_is_lost(&self, signed: &SignedEntry, error: &Error) -> bool {
+        let may_be = match error {
+            Error::Unreachable(silent) => silent.sent,
+            Error::Server { code, .. } => code == wire::code::INTERNAL,
+            _ => false,
+        };
+        let id = signed.entry.space;
+        if !may_be || self.sync(id).await.is_err() {
+            return false;
+        }
+        let there = self.host.store.get(ENTRIES, &entry_key(id, signed.entry.seq)).await;
+        there.is_ok_and(|there| there.as_deref() == Some(signed.as_bytes()))
     }
 
     /// Signs a draft for its place at the end of the log.
