@@ -102,6 +102,22 @@ fn an_owner_may_forget_versions_and_the_rest_stays() {
 }
 
 #[test]
+fn what_is_gone_for_good_is_known_as_such_and_nothing_else_is() {
+    let mut log = Log::project(ana().first());
+    let me = ana().principal();
+    let (kept, gone) = (secret(1, me), note(2, me));
+    log.push(&log.commit(ana().first(), put(kept.clone())));
+    log.push(&log.commit(ana().first(), put(gone.clone())));
+    let purged = |log: &Log| {
+        let seen = log.read_as(ana()).unwrap();
+        [&kept, &gone].map(|item| seen.contents().is_purged(&item.id))
+    };
+    assert_eq!(purged(&log), [false, false]);
+    log.push(&log.commit(ana().first(), purge(2)));
+    assert_eq!(purged(&log), [false, true]);
+}
+
+#[test]
 fn the_same_name_again_is_no_event() {
     let mut log = Log::project(ana().first());
     log.push(&log.commit(ana().first(), rename("Scans of the year")));

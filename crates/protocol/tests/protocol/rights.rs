@@ -261,3 +261,22 @@ fn keys_of_a_fork_never_follow_those_that_count() {
     log.push(&log.remove(ana().first(), ben().principal()));
     assert_eq!(verdict(&log, add(&log)), Some(Refusal::NotASuccessor));
 }
+
+#[test]
+fn the_last_entry_the_last_of_authority_and_the_opener_are_told_apart() {
+    let a = ana().first();
+    let mut log = Log::project(a);
+    let told = |log: &Log| (log.state.seq(), log.state.auth_seq(), log.state.epoch_seq());
+    assert_eq!(told(&log), (0, 0, 0));
+    log.push(&log.commit(a, Body::default()));
+    assert_eq!(told(&log), (1, 0, 0));
+    log.push(&log.rotate(a));
+    assert_eq!(told(&log), (2, 2, 2));
+    log.push(&log.add(a, ben().first(), Role::Reader));
+    assert_eq!(told(&log), (3, 3, 2));
+    log.push(&log.commit(a, Body::default()));
+    assert_eq!(told(&log), (4, 3, 2));
+    let (last, authority) = (&log.entries[4], &log.entries[3]);
+    assert_eq!((log.state.head(), log.state.auth_head()), (last.hash, authority.hash));
+    assert_eq!(log.state.time_ms(), last.entry.time_ms);
+}
