@@ -140,6 +140,18 @@ fn a_rotation_is_due_when_the_time_of_a_node_with_the_key_is_over() {
     assert!(open.state.nodes().is_empty());
 }
 
+/// Clocks differ: the entry before says a time at which the node's is over, and it got the key all the same.
+#[test]
+fn a_node_that_was_let_in_behind_a_late_clock_holds_the_key() {
+    let mut log = Log::project(ana().first());
+    let mut late = log.rotate(ana().first());
+    late.entry.time_ms = LATER;
+    log.push(&late);
+    assert!(!log.state.rotation_due(u64::MAX));
+    log.push(&log.authorise(ana().first(), big_node().first(), NodeScope::Project, UNTIL));
+    assert!(!log.state.rotation_due(UNTIL - 1) && log.state.rotation_due(UNTIL));
+}
+
 #[test]
 fn authorised_again_the_new_entry_counts() {
     let mut log = ready();
