@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use holdfast_crypto::{KdfRecord, Phrase};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, seal};
 use holdfast_protocol::export::{Export, ExportError, ExportedSecret};
 use holdfast_protocol::item::{Audience, Field, SecretType};
-use holdfast_protocol::{SecretText, cbor, limits};
+use holdfast_protocol::{SecretText, cbor, context, limits};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use serde_json::{Value, json};
@@ -167,12 +167,86 @@ fn what_can_be_refused_without_work_is_malformed() {
     assert!(open(&huge).is_err_and(|error| error == ExportError::Malformed));
 }
 
+/// An export whose content has this length, some megabytes.
+fn export_of(length: usize) -> Export {
+    let shorter = export(&[&"x".repeat(length - 1000)]);
+    let more = length - cbor::encoded_len(&shorter);
+    let all = export(&[&"x".repeat(length - 1000 + more)]);
+    assert_eq!(cbor::encoded_len(&all), length);
+    all
+}
+
 #[test]
-fn more_than_a_file_holds_is_refused() {
-    let long = "x".repeat(limits::EXPORT / 2);
-    let all = export(&[&long, &long]);
-    let refused = all.seal(&phrase(PASSPHRASE), &record(), &mut TestRng::new(1));
+fn a_file_holds_so_much_and_no_more() {
+    let most = limits::EXPORT - limits::EXPORT_PART;
+    let full = export_of(most);
+    let bytes = sealed(&full);
+    assert_eq!(raw(&bytes).boxes.len(), most / limits::EXPORT_PART);
+    assert!(open(&bytes).is_ok_and(|opened| opened == full));
+    let refused = export_of(most + 1).seal(&phrase(PASSPHRASE), &record(), &mut TestRng::new(1));
     assert_eq!(refused, Err(ExportError::TooLarge));
+}
+
+/// Opens a file whose content is cut into these parts, each in a box for its place, under a key that was not derived.
+fn open_cut(parts: &[&[u8]]) -> Result<Export, ExportError> {
+    let key = Key32::from_slice(&[9; 32]).unwrap();
+    let (kdf, count) = (record().encode(), u32::try_from(parts.len()).unwrap());
+    let mut rng = TestRng::new(2);
+    let boxes = parts.iter().zip(0..).map(|(part, index)| {
+        let sealed = seal(&key, &context::export(&kdf, index, count), part, &mut rng);
+        ByteVec::from(sealed)
+    });
+    let file = Raw {
+        magic: "holdfast-export".into(),
+        format: 1,
+        boxes: boxes.collect(),
+        kdf: kdf.clone(),
+    };
+    Export::open_with(&cbor::encode(&file), |record| {
+        assert_eq!(record.encode(), kdf);
+        Ok(key.duplicate())
+    })
+}
+
+#[test]
+fn there_is_one_way_to_cut_a_content() {
+    const PART: usize = limits::EXPORT_PART;
+    for length in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + PART / 2] {
+        let all = export_of(length);
+        let content = cbor::encode(&all);
+        let parts: Vec<&[u8]> = content.chunks(PART).collect();
+        assert!(open_cut(&parts).is_ok_and(|opened| opened == all), "{length}");
+        let with_nothing = [&parts[..], &[&[]]].concat();
+        assert!(
+            open_cut(&with_nothing).is_err_and(|error| error == ExportError::Malformed),
+            "{length}"
+        );
+    }
+    let content = cbor::encode(&export_of(2 * PART + PART / 2));
+    let cut_at = |places: &[usize]| {
+        let from = [&[0], places].concat();
+        let to = [places, &[content.len()]].concat();
+        let parts: Vec<&[u8]> = from.iter().zip(to).map(|(from, to)| &content[*from..to]).collect();
+        open_cut(&parts).err()
+    };
+    // A part that is too long, the last one among them; one too short; nothing at all in the middle.
+    for places in [
+        &[PART + 1, 2 * PART][..],
+        &[PART],
+        &[PART - 1, 2 * PART],
+        &[PART, 2 * PART - 1],
+        &[PART, PART, 2 * PART],
+        &[1],
+    ] {
+        assert_eq!(cut_at(places), Some(ExportError::Malformed), "{places:?}");
+    }
+    // As many parts as there can be, and one more.
+    let content = cbor::encode(&export_of(15 * PART + 100));
+    let parts: Vec<&[u8]> = content.chunks(PART).collect();
+    assert_eq!(parts.len(), limits::EXPORT / PART);
+    assert!(open_cut(&parts).is_ok());
+    let short = vec![&[0_u8][..]; limits::EXPORT / PART + 1];
+    assert!(open_cut(&short).is_err_and(|error| error == ExportError::Malformed));
 }
 
 fn shown(export: &Export) -> Value {
