@@ -235,13 +235,13 @@ impl Session {
         Ok(inviter.bundle.handle)
     }
 
-    /// Invitations to a project that wait for their newcomer.
+    /// Invitations to a project that wait for their newcomer, the oldest first: a new one moves none of those that are shown.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn waiting_invitations(&self, project: SpaceId) -> Result<Vec<Waiting>> {
         let vault = self.vault().await?;
-        Ok(vault
+        let mut waiting: Vec<Waiting> = vault
             .space
             .contents()
             .items()
@@ -262,7 +262,9 @@ impl Session {
                 }),
                 _ => None,
             })
-            .collect())
+            .collect();
+        waiting.sort_by_key(|waiting| (waiting.expires_ms, waiting.id));
+        Ok(waiting)
     }
 
     /// Takes an invitation back: nobody can answer it any more, and whoever has answered is not let in.
