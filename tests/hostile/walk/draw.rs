@@ -22,8 +22,13 @@ const DATA: usize = 3;
 const KINDS: [(&str, u64); 28] = [
     ("create", 5),
     ("share", 8),
-    ("invite", 4),
     ("upload", 9),
+    ("enrol", 4),
+    ("authorise", 5),
+    ("order", 14),
+    ("work", 14),
+    ("take over", 7),
+    ("invite", 4),
     ("secret", 6),
     ("change secret", 8),
     ("trash", 4),
@@ -41,12 +46,7 @@ const KINDS: [(&str, u64); 28] = [
     ("new device", 3),
     ("change keys", 1),
     ("offline", 2),
-    ("enrol", 3),
-    ("authorise", 4),
-    ("order", 9),
-    ("work", 14),
-    ("take over", 6),
-    ("withdraw run", 2),
+    ("withdraw run", 3),
     ("withdraw node", 2),
 ];
 
@@ -136,12 +136,14 @@ pub(super) fn draw_kind(kind: &'static str, world: &World, people: usize, names:
         }
         "enrol" => return None,
         "work" => {
-            let working = |node: &&Node| {
-                let orders = world.projects.values().flat_map(|project| project.runs.values());
-                let mut open = orders.filter(|order| order.stand == Stand::Open);
-                open.any(|order| order.node == node.number)
+            // Those that have done all they were ordered to do only look in now and then.
+            let idle = names.dice.below(6) == 0;
+            let has_work = |node: &&Node| {
+                let orders = world.projects.values().flat_map(|project| &project.runs);
+                let mut open = orders.filter(|(_, order)| order.stand == Stand::Open && order.node == node.number);
+                open.any(|(run, _)| idle || !world.results.contains_key(run))
             };
-            let busy: Vec<usize> = names.nodes.iter().filter(working).map(|node| node.number).collect();
+            let busy: Vec<usize> = names.nodes.iter().filter(has_work).map(|node| node.number).collect();
             let node = names.one(&busy)?;
             return of_account(node, What::Work(names.dice.below(3) > 0));
         }
@@ -164,6 +166,7 @@ pub(super) fn draw_kind(kind: &'static str, world: &World, people: usize, names:
             "leave" | "offline" => true,
             _ => *role >= Role::Contributor,
         })
+        .filter(|(space, ..)| kind != "order" || !world.projects[space].nodes.is_empty())
         .collect();
     let (space, who, role) = names.one(&places)?;
     let project = &world.projects[&space];
