@@ -306,6 +306,8 @@ impl Walk {
                     "{told}: a fault of the program"
                 );
                 let code = match step.what {
+                    // What a node may still read stays where it is.
+                    What::Relock if self.world.projects[&step.space].is_read_by_runs() => "conflict",
                     What::Overreach => "not-allowed",
                     What::Compare(_, false) => "keys-changed",
                     _ => "",

@@ -26,7 +26,7 @@ const KINDS: [(&str, u64); 28] = [
     ("enrol", 4),
     ("authorise", 5),
     ("order", 14),
-    ("work", 14),
+    ("work", 9),
     ("take over", 7),
     ("invite", 4),
     ("secret", 6),

@@ -222,12 +222,10 @@ impl Walk {
     pub(super) async fn nodes_open_what_they_may(&mut self, seen: &Seen, told: &str) {
         for node in &self.nodes {
             for (id, project) in &self.world.projects {
-                let shown = seen
-                    .projects
-                    .iter()
-                    .filter_map(|one| one.get(id))
-                    .max_by_key(|one| one.seq);
-                let Some(shown) = shown else { continue };
+                let inside = project.members.keys().next();
+                let Some(shown) = inside.and_then(|who| seen.projects[*who].get(id)) else {
+                    continue;
+                };
                 let place = (node.number, *id);
                 let Some((scope, _)) = project.nodes.get(&node.number) else {
                     let held = self.held.get(&place);

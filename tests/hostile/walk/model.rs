@@ -69,6 +69,11 @@ pub(super) enum Stand {
 }
 
 impl Project {
+    /// Whether there is a run that its node may begin still, or go on with.
+    pub(super) fn is_read_by_runs(&self) -> bool {
+        self.runs.values().any(|order| order.stand == Stand::Open)
+    }
+
     /// Somebody is out: nobody begins any more what he ordered.
     pub(super) fn goes(&mut self, who: usize) {
         self.members.remove(&who);
