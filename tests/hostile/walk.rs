@@ -15,8 +15,10 @@
 //!   `objects.rs::o02_every_way_not_to_open_looks_alike`; that opening itself has one error: `every_failure_to_open_is_the_same_error`
 //!   of the crypto crate.
 //! - **I6**, no request depends on what a private key opens: `alike::wraps` gives one device new keys that open and others that do
-//!   not, which an owner signed, and compares what it asks for. That signing in opens nothing:
-//!   `accounts.rs::a11_a_sign_in_that_is_no_challenge_gets_no_answer`.
+//!   not, which an owner signed. What is asked for is the same for all that do not open and for an entry whose signature is bad, and
+//!   but for one request the same where they open: a device asks about the head of the log of keys that a new entry names once it
+//!   has taken the entry. It takes no entry that it can't open, so whoever is owner and server in one sees that, and nothing of why. That
+//!   signing in opens nothing: `accounts.rs::a11_a_sign_in_that_is_no_challenge_gets_no_answer`.
 //! - **I7**, nothing is written elsewhere: `disk` looks at all files around everybody and where the test runs. A server's own names
 //!   for files: `crates/engine/tests/transfer/hostile.rs`. That nothing is started is no matter of a step:
 //!   `disk::nothing_that_hears_a_server_starts_a_process` reads the sources.
