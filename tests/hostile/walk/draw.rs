@@ -166,7 +166,15 @@ pub(super) fn draw_kind(kind: &'static str, world: &World, people: usize, names:
             "leave" | "offline" => true,
             _ => *role >= Role::Contributor,
         })
-        .filter(|(space, ..)| kind != "order" || !world.projects[space].nodes.is_empty())
+        .filter(|(space, ..)| {
+            let project = &world.projects[space];
+            let has_data = project.data.keys().any(|name| !project.trashed.contains(name));
+            match kind {
+                "authorise" => has_data,
+                "order" => has_data && !project.nodes.is_empty(),
+                _ => true,
+            }
+        })
         .collect();
     let (space, who, role) = names.one(&places)?;
     let project = &world.projects[&space];
