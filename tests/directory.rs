@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use holdfast_crypto::MIN_LOG2_N;
-use holdfast_crypto::rsa::Bits;
-use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
+use holdfast_device::HttpTransport;
 use holdfast_engine::ports::{Request, Response, Transport, Unreachable};
-use holdfast_engine::{Error, Host, NewAccount, Session, day};
+use holdfast_engine::{Error, Session, day};
 use holdfast_protocol::entry::Role;
 use holdfast_server::{Config, Running};
-use holdfast_testkit::phrase;
+use holdfast_testkit::person_on;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::mpsc;
@@ -72,29 +70,6 @@ fn url(server: &Running) -> String {
     format!("http://{}", server.local_addr())
 }
 
-async fn person(folder: &Path, device: &str, handle: &str, transport: Arc<dyn Transport>) -> Session {
-    let store = SqliteStore::open(&folder.join(format!("{device}.db")))
-        .await
-        .expect("a store");
-    let host = Host {
-        transport,
-        store: Arc::new(store),
-        clock: Arc::new(SystemClock),
-    };
-    // Who has the same name twice does not have the same keys twice.
-    let phrase = phrase(device);
-    let account = NewAccount {
-        handle,
-        display_name: handle,
-        phrase: &phrase,
-        bits: Bits::B2048,
-        log2_n: MIN_LOG2_N,
-        kit: false,
-        second: None,
-    };
-    Session::sign_up(host, account).await.expect("signing up").0
-}
-
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
@@ -137,8 +112,8 @@ impl Scene {
         let data = folder.path().join("server");
         let server = serve(&data, 0).await;
         let ways = [(); 2].map(|()| Split::new(&url(&server)));
-        let ana = person(folder.path(), "ana", "ana@example.org", ways[0].clone()).await;
-        let ben = person(folder.path(), "ben", "ben@example.org", ways[1].clone()).await;
+        let ana = person_on(folder.path(), "ana", "ana@example.org", ways[0].clone()).await;
+        let ben = person_on(folder.path(), "ben", "ben@example.org", ways[1].clone()).await;
         Self {
             folder,
             data,
@@ -183,8 +158,8 @@ async fn two_who_were_shown_different_keys_find_out() {
     scene.while_down(async |data: &Path| copy(data, &fork)).await;
     let second = serve(&fork, 0).await;
     let way = |server| Split::new(&url(server));
-    let cid = person(scene.folder.path(), "cid", "cid@example.org", way(&scene.server)).await;
-    let false_cid = person(scene.folder.path(), "false-cid", "cid@example.org", way(&second)).await;
+    let cid = person_on(scene.folder.path(), "cid", "cid@example.org", way(&scene.server)).await;
+    let false_cid = person_on(scene.folder.path(), "false-cid", "cid@example.org", way(&second)).await;
     scene.ways[1].lead(Some(&url(&second)));
     let (ana, ben) = (&scene.ana, &scene.ben);
 
@@ -240,7 +215,7 @@ async fn a_log_that_was_put_back_is_named() {
     let earlier = scene.folder.path().join("earlier");
     scene.while_down(async |data: &Path| copy(data, &earlier)).await;
     let way = Split::new(&url(&scene.server));
-    let cid = person(scene.folder.path(), "cid", "cid@example.org", way).await;
+    let cid = person_on(scene.folder.path(), "cid", "cid@example.org", way).await;
     scene.ana.person("cid@example.org").await.expect("Cid");
     drop(cid);
     scene
@@ -265,7 +240,7 @@ async fn a_log_that_was_put_back_is_named() {
 async fn a_bundle_that_was_left_out_of_the_log_is_not_taken() {
     let mut scene = Scene::new().await;
     let way = Split::new(&url(&scene.server));
-    let cid = person(scene.folder.path(), "cid", "cid@example.org", way).await;
+    let cid = person_on(scene.folder.path(), "cid", "cid@example.org", way).await;
     let leave_out = ["DROP TRIGGER leaves_remain", "DELETE FROM leaves WHERE number = 2"];
     scene
         .while_down(async |data: &Path| tamper(data, &leave_out).await)

@@ -19,7 +19,7 @@ use holdfast_protocol::SecretText;
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::item::{Audience, Content, Field, ItemKind, SecretType};
-use holdfast_testkit::{Stage, phrase};
+use holdfast_testkit::{Stage, account, phrase};
 use tokio::sync::{Notify, mpsc};
 use zeroize::Zeroizing;
 
@@ -98,16 +98,9 @@ async fn cut_key_change(after: bool) {
     });
     let first = phrase("ana@example.org");
     let host = stage.device_over("ana", cut.clone()).await;
-    let account = holdfast_engine::NewAccount {
-        handle: "ana@example.org",
-        display_name: "Ana",
-        phrase: &first,
-        bits: holdfast_crypto::rsa::Bits::B2048,
-        log2_n: MIN_LOG2_N,
-        kit: false,
-        second: None,
-    };
-    let (mut ana, _) = Session::sign_up(host.clone(), account).await.expect("signing up");
+    let (mut ana, _) = Session::sign_up(host.clone(), account("ana@example.org", &first))
+        .await
+        .expect("signing up");
     let space = ana
         .create_project("Scans", true)
         .await

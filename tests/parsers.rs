@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use holdfast_fuzz::{TARGETS, cast, input};
+use holdfast_fuzz::{TARGETS, cast, input, shape};
+use holdfast_protocol::run::RunSpec;
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
@@ -101,4 +102,46 @@ fn entries_of_the_corpus_get_past_the_signature() {
     let (some, deep) = (taken.iter().filter(|taken| **taken > 0).count(), taken.iter().max());
     assert!(some * 4 > taken.len(), "only {some} of {} are taken", taken.len());
     assert!(deep >= Some(&4), "no log goes on for long: {deep:?}");
+}
+
+/// A fuzzer that changes bytes blindly has broken lengths most of the time. The blind part of it is a single bit here.
+#[test]
+fn inputs_that_are_changed_stay_inputs() {
+    let blind = |data: &mut [u8], size: usize, most: usize| {
+        if let Some(first) = data.first_mut() {
+            *first ^= 1;
+        }
+        size.min(most)
+    };
+    let (mut changed, mut read) = (0_u32, 0_u32);
+    for file in fs::read_dir(fuzz().join("corpus/run_spec")).unwrap().flatten() {
+        let bytes = fs::read(file.path()).unwrap();
+        if RunSpec::from_bytes(&bytes).is_err() {
+            continue;
+        }
+        for seed in 0..300 {
+            let mut data = bytes.clone();
+            data.resize(bytes.len() + 500, 0);
+            let size = shape::cbor(0).change(&mut data, bytes.len(), bytes.len() + 500, seed, blind);
+            changed += u32::from(data[..size] != bytes);
+            read += u32::from(data[..size] != bytes && RunSpec::from_bytes(&data[..size]).is_ok());
+        }
+    }
+    assert!(
+        changed > 200 && read * 10 > changed,
+        "{read} of {changed} are still specs"
+    );
+    let steps = shape::steps(2, 2, 2);
+    let bytes = [vec![0, 1, 2, 0], input::part(&[0x81, 0x18, 0x20]), input::part(b"")].concat();
+    let mut lengths = BTreeSet::new();
+    for seed in 0..300 {
+        let mut data = bytes.clone();
+        data.resize(200, 0);
+        lengths.insert(steps.change(&mut data, bytes.len(), 200, seed, blind));
+        assert!(
+            steps.change(&mut data, bytes.len(), 3, seed, blind) <= 3,
+            "no longer than is allowed"
+        );
+    }
+    assert!(lengths.len() > 3, "parts become longer and shorter: {lengths:?}");
 }

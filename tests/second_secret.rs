@@ -7,10 +7,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use holdfast_crypto::{KdfRecord, MIN_LOG2_N, Phrase, SecondSecret, rsa::Bits};
+use holdfast_crypto::{KdfRecord, MIN_LOG2_N, Phrase, SecondSecret};
 use holdfast_engine::ports::{Change, Transport};
 use holdfast_engine::{Error, Host, NewAccount, NewKeys, NewSecond, Second, Session};
-use holdfast_testkit::Stage;
+use holdfast_testkit::{Stage, account};
 use holdfast_tests::eye::{Canaries, Class, Found, Material, Searcher};
 use holdfast_tests::layer::{Layer, Seen, answer, json, refusal, route};
 use holdfast_tests::{Person, Proxy, Server, kit_words};
@@ -373,14 +373,10 @@ fn phrase(text: &str) -> Phrase {
 }
 
 async fn made(host: &Host, second: &SecondSecret) -> Session {
+    let short = phrase(SHORT);
     let new = NewAccount {
-        handle: ANA,
-        display_name: "Ana",
-        phrase: &phrase(SHORT),
-        bits: Bits::B2048,
-        log2_n: MIN_LOG2_N,
-        kit: false,
         second: Some(second),
+        ..account(ANA, &short)
     };
     let signed_up = Session::sign_up(host.clone(), new).await;
     signed_up.expect("signing up").0
@@ -481,14 +477,10 @@ async fn a_sign_up_whose_answer_is_lost_leaves_it_here() {
         _ => seen.honest,
     });
     let second = SecondSecret::make(&mut holdfast_engine::rng());
+    let short = phrase(SHORT);
     let new = NewAccount {
-        handle: ANA,
-        display_name: "",
-        phrase: &phrase(SHORT),
-        bits: Bits::B2048,
-        log2_n: MIN_LOG2_N,
-        kit: false,
         second: Some(&second),
+        ..account(ANA, &short)
     };
     let cut = Session::sign_up(host.clone(), new).await;
     assert!(cut.is_err());

@@ -6,17 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use holdfast_crypto::rsa::Bits;
-use holdfast_crypto::{MIN_LOG2_N, Secret, SignKey};
-use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
-use holdfast_engine::ports::{Response, Transport};
-use holdfast_engine::{Error, Host, NewAccount, Session};
+use holdfast_crypto::{Secret, SignKey};
+use holdfast_device::HttpTransport;
+use holdfast_engine::ports::Response;
+use holdfast_engine::{Error, Session};
 use holdfast_protocol::entry::Role;
 use holdfast_protocol::id::SpaceId;
 use holdfast_protocol::transparency::{Head, Tree, leaf_hash};
 use holdfast_protocol::wire::{AskProof, CosignedHead, Proof};
 use holdfast_protocol::witness::{AddCheckpoint, Cosignature, LogKey, Witness as Key};
-use holdfast_testkit::phrase;
+use holdfast_testkit::person_on;
 use holdfast_tests::layer::{Layer, Seen, answer, json, route};
 use holdfast_tests::{Dice, Person, Server, Witness};
 
@@ -430,30 +429,6 @@ fn a_witness_that_forgot_does_not_start() {
     assert_eq!(ask(witness.url(), &liar.ask(1, 8, 8)).expect("an answer").0, 409);
 }
 
-/// Somebody with a session in this process, whose way to the server somebody else sits in.
-async fn person(folder: &Path, device: &str, handle: &str, transport: Arc<dyn Transport>) -> Session {
-    let store = SqliteStore::open(&folder.join(format!("{device}.db")))
-        .await
-        .expect("a store");
-    let host = Host {
-        transport,
-        store: Arc::new(store),
-        clock: Arc::new(SystemClock),
-    };
-    // Who has the same name twice does not have the same keys twice.
-    let phrase = phrase(device);
-    let account = NewAccount {
-        handle,
-        display_name: handle,
-        phrase: &phrase,
-        bits: Bits::B2048,
-        log2_n: MIN_LOG2_N,
-        kit: false,
-        second: None,
-    };
-    Session::sign_up(host, account).await.expect("signing up").0
-}
-
 fn way(url: &str) -> Arc<HttpTransport> {
     Arc::new(HttpTransport::new(url).expect("a loopback address"))
 }
@@ -483,8 +458,8 @@ async fn a_fork_that_all_proofs_bear_out_has_no_witness() {
     let (mut server, witnesses) = server_with(root.path(), 1);
     let url = server.url();
     let layer = Layer::new(way(&url));
-    let ben = person(root.path(), "ben", "ben@example.org", layer.clone()).await;
-    let dora = person(root.path(), "dora", "dora@example.org", layer.clone()).await;
+    let ben = person_on(root.path(), "ben", "ben@example.org", layer.clone()).await;
+    let dora = person_on(root.path(), "dora", "dora@example.org", layer.clone()).await;
     let keys = [witnesses[0].key().to_owned()];
     ben.rely_on_witnesses(&keys, None).await.expect("witnesses");
     let begun = Instant::now();
@@ -500,7 +475,7 @@ async fn a_fork_that_all_proofs_bear_out_has_no_witness() {
     let fork = root.path().join("fork");
     copy(server.data(), &fork);
     server.restart();
-    let cem = person(root.path(), "cem", "cem@example.org", way(&url)).await;
+    let cem = person_on(root.path(), "cem", "cem@example.org", way(&url)).await;
     let begun = Instant::now();
     let after = loop {
         let after = proof(&cem).await;
@@ -512,7 +487,7 @@ async fn a_fork_that_all_proofs_bear_out_has_no_witness() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     let second = Server::start_with(&fork, &["--witness", &witnesses[0].at()]);
-    let false_cem = person(root.path(), "false-cem", "cem@example.org", way(&second.url())).await;
+    let false_cem = person_on(root.path(), "false-cem", "cem@example.org", way(&second.url())).await;
     layer.lead_to(way(&second.url()));
 
     // Dora asks for no witness: the false log proves all that she asks.

@@ -1,2 +1,5 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| holdfast_fuzz::index(bytes));
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
+    holdfast_fuzz::shape::cbor(0).change(data, size, most, seed, libfuzzer_sys::fuzzer_mutate)
+});

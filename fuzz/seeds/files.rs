@@ -63,7 +63,7 @@ fn versions(seeds: &mut Seeds) {
 
 fn downloads(seeds: &mut Seeds) {
     let entry = |kind: u8, path: &str, target: Option<&str>| {
-        let target = target.map(|target| part(target.as_bytes())).unwrap_or_default();
+        let target = part(target.unwrap_or_default().as_bytes());
         [&[kind][..], &part(path.as_bytes()), &target].concat()
     };
     for (mode, entries) in [

@@ -225,11 +225,11 @@ pub fn download(bytes: &[u8]) {
     let mut records = Vec::new();
     while !input.is_empty() && records.len() < 12 {
         let kind = input.byte();
-        let path = input.part();
+        let (path, target) = (input.part(), input.part());
         records.push(match kind % 3 {
             0 => file(&mut forge, path, &path[..path.len().min(usize::from(kind))]),
             1 => other(path, FileType::Directory, None),
-            _ => other(path, FileType::Link, Some(input.part())),
+            _ => other(path, FileType::Link, Some(target)),
         });
     }
     records.sort_by(|a, b| a.path.cmp(&b.path));

@@ -13,6 +13,7 @@ pub mod logs;
 pub mod messages;
 pub mod previews;
 pub mod server;
+pub mod shape;
 pub mod tasks;
 pub mod words;
 

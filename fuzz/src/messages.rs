@@ -1,7 +1,8 @@
 //! Messages of the protocol that stand by themselves: bundles, entries, specs, capsules, results, streams, cards, statements.
 //! `docs/spec/README.md`: "there is exactly one encoding of a message".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use holdfast_crypto::{KdfRecord, MAX_LOG2_N, MIN_LOG2_N, labelled, seal, sha256};
 use holdfast_protocol::bundle::{BundleError, PrincipalKind, since_seen, valid_handle, verify_chain};
@@ -18,7 +19,7 @@ use holdfast_protocol::{cbor, context, limits};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use crate::cast::{self, Repeating, ana, people, signed_pair};
+use crate::cast::{self, Keys, Repeating, ana, people, signed_pair};
 use crate::input::Input;
 
 #[derive(Encode)]
@@ -30,6 +31,21 @@ struct BundleParts {
     check: ByteVec,
     #[n(3)]
     succession: Option<ByteVec>,
+}
+
+/// A signature with the RSA key. It is always the same of a message, and most of what a fuzzer changes leaves the other bundles of
+/// a chain as they were: what was signed lately is not signed again.
+fn sign_once(keys: &Keys, message: &[u8]) -> ByteVec {
+    static SIGNED: Mutex<BTreeMap<[u8; 32], Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut signed = SIGNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if signed.len() > 10_000 {
+        signed.clear();
+    }
+    let name = sha256(&[keys.hash().as_bytes(), message]);
+    let signature = signed
+        .entry(name)
+        .or_insert_with(|| keys.rsa.sign(message).expect("the pair signs"));
+    signature.clone().into()
 }
 
 /// A chain of bundles, as it is or each signed anew with the keys of one of the cast. `docs/spec/bundles.md`.
@@ -49,16 +65,11 @@ pub fn bundle(bytes: &[u8]) {
         let message = labelled("sig/bundle", &[given]);
         let succession = chain.last().map(|before| {
             let message = labelled("sig/succession", &[Hash::of(before).as_bytes(), &sha256(&[given])]);
-            ByteVec::from(
-                whose[(at - 1).min(whose.len() - 1)]
-                    .rsa
-                    .sign(&message)
-                    .expect("the pair signs"),
-            )
+            sign_once(&whose[(at - 1).min(whose.len() - 1)], &message)
         });
         chain.push(cbor::encode(&BundleParts {
             bundle: given.to_vec().into(),
-            check: keys.rsa.sign(&message).expect("the pair signs").into(),
+            check: sign_once(keys, &message),
             succession,
         }));
     }

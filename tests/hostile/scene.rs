@@ -17,7 +17,7 @@ use holdfast_protocol::entry::SignedEntry;
 use holdfast_protocol::id::{Hash, PrincipalId, SpaceId};
 use holdfast_protocol::item::{Audience, Content, Field, ItemKind, SecretType};
 use holdfast_server::{Config, Running};
-use holdfast_testkit::{Stage, phrase};
+use holdfast_testkit::{Stage, account, phrase};
 use holdfast_tests::Connection;
 use holdfast_tests::eye::{Canaries, Class, Found, Material, Searcher};
 use holdfast_tests::layer::{Exchange, Layer, Seen, answer, json, route};
@@ -89,13 +89,8 @@ impl Scene {
     async fn sign_up(&self, handle: &str, layer: Arc<Layer>, host: Host) -> Desk {
         let phrase = phrase(handle);
         let account = NewAccount {
-            handle,
             display_name: &self.canary(&format!("name of {handle}")),
-            phrase: &phrase,
-            bits: Bits::B2048,
-            log2_n: MIN_LOG2_N,
-            kit: false,
-            second: None,
+            ..account(handle, &phrase)
         };
         let (session, _) = Session::sign_up(host, account).await.expect("signing up");
         Desk {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use holdfast_crypto::rsa::Bits;
 use holdfast_crypto::{MIN_LOG2_N, Phrase, open};
 use holdfast_device::HttpTransport;
-use holdfast_engine::{Error, Host, NewAccount, NewNode, Session};
+use holdfast_engine::{Error, Host, NewNode, Session};
 use holdfast_protocol::context;
 use holdfast_protocol::entry::{NodeScope, Op, Role, SignedEntry};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::replay::{UnwrapKeys as _, WrapFor};
-use holdfast_testkit::{Stage, phrase};
+use holdfast_testkit::{Stage, account, phrase};
 use tokio::sync::Notify;
 
 use crate::{Cut, NEVER, read, secret};
@@ -57,15 +57,7 @@ impl Scene {
         });
         let host = stage.device_over("ana", cut.clone()).await;
         let phrase = phrase("ana@example.org");
-        let account = NewAccount {
-            handle: "ana@example.org",
-            display_name: "Ana",
-            phrase: &phrase,
-            bits: Bits::B2048,
-            log2_n: MIN_LOG2_N,
-            kit: false,
-            second: None,
-        };
+        let account = account("ana@example.org", &phrase);
         let (ana, _) = Session::sign_up(host.clone(), account).await.expect("signing up");
         let nodes = [node(&stage, &ana, "goes").await, node(&stage, &ana, "stays").await];
         let scene = Self {

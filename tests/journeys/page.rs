@@ -33,8 +33,6 @@ fn a_page_that_is_gone_comes_back_and_nobody_is_locked_out_or_in() {
     let phrase = std::fs::read_to_string(ana.key_file()).expect("the Master Key");
     let window = Hands::open(&ana.profile());
 
-    // A process that dies while it is being started takes the whole program of WebKit with it; later none does.
-    std::thread::sleep(Duration::from_secs(4));
     // At the door: the page that comes takes the Master Key.
     window.kill_page();
     until(&ana, true, &window, || {

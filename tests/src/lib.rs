@@ -23,7 +23,7 @@ pub use kit::kit_words;
 pub use node::Node;
 pub use person::{Answer, Person};
 pub use proxy::{Connection, Proxy};
-pub use relay::{Event, Judge, Moment, Parts, Relay, Verdict};
+pub use relay::{Event, Judge, Moment, Parts, Relay, Trap, Verdict};
 pub use server::Server;
 pub use tamper::{Cell, Tamper};
 pub use tree::{awkward_tree, difference, small_dataset};

@@ -4,12 +4,15 @@
 //! unchanged. Each request gets a connection to the server of its own, so a request is never sent to a server that is gone.
 
 mod layered;
+mod trap;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::trap::Trap;
 
 /// How far a request has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

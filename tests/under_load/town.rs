@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use holdfast_crypto::rsa::Bits;
-use holdfast_crypto::{MIN_LOG2_N, Phrase};
+use holdfast_crypto::Phrase;
 use holdfast_device::{HttpTransport, SqliteStore, SystemClock};
-use holdfast_engine::{Host, NewAccount, Session};
+use holdfast_engine::{Host, Session};
 use holdfast_protocol::id::PrincipalId;
-use holdfast_testkit::phrase;
+use holdfast_testkit::{account, phrase};
 use holdfast_tests::{Dice, Node, Person, Server};
 
 /// The second owner, those who may write, those who read. Ana, the first owner, is number 0.
@@ -144,15 +143,7 @@ impl Resident {
         let handle = format!("{name}@example.org");
         let store = root.join(format!("{name}.db"));
         let phrase = phrase(&handle);
-        let account = NewAccount {
-            handle: &handle,
-            display_name: name,
-            phrase: &phrase,
-            bits: Bits::B2048,
-            log2_n: MIN_LOG2_N,
-            kit: false,
-            second: None,
-        };
+        let account = account(&handle, &phrase);
         let (session, _) = Session::sign_up(host(url, &store).await, account)
             .await
             .expect("signing up");

@@ -1,10 +1,6 @@
 //! A key change whose process is killed (SIGKILL) at each request from the change on, and finished on a second device.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
-
-use holdfast_tests::{Event, Moment, Person, Relay, Server, Verdict};
+use holdfast_tests::{Moment, Person, Relay, Server, Trap};
 
 /// Strong enough to be taken, and another one each time.
 fn phrase(number: usize) -> String {
@@ -29,34 +25,10 @@ fn a_key_change_whose_process_is_killed_is_finished_elsewhere() {
     let relay = Relay::bind();
     let url = relay.url();
     let server = Server::start_with(&root.path().join("server"), &["--origin", &url]);
-    // Requests since the change, that one included; the one at which the process is killed; and at which moment.
-    let begun = Arc::new(AtomicUsize::new(0));
-    let target = Arc::new(Mutex::new(None::<(usize, Moment)>));
-    let (tell, reached) = channel();
-    let (decide, verdict) = channel::<()>();
-    let (tell, verdict) = (Mutex::new(tell), Mutex::new(verdict));
-    let (count, at) = (begun.clone(), target.clone());
-    relay.open(
-        server.port(),
-        Arc::new(move |event: &Event| {
-            let Some((number, moment)) = *at.lock().expect("the target") else {
-                return Verdict::Go;
-            };
-            if event.moment == moment {
-                let change = event.method == "PUT" && event.path == "/v1/me/bundle";
-                let before = count.load(Ordering::SeqCst);
-                if change || before > 0 {
-                    count.store(before + 1, Ordering::SeqCst);
-                    if before == number {
-                        tell.lock().expect("the way out").send(()).expect("the test waits");
-                        let _ = verdict.lock().expect("the way in").recv();
-                        return Verdict::Cut;
-                    }
-                }
-            }
-            Verdict::Go
-        }),
-    );
+    // From the change on.
+    let trap = Trap::open(relay, server.port(), |event| {
+        event.method == "PUT" && event.path == "/v1/me/bundle"
+    });
     let ana = Person::locked(root.path(), &url, "ana@example.org");
     ana.run(&["project", "create", "Scans"]).ok();
     let token = format!("token=@{}", ana.file("t", "my token"));
@@ -77,24 +49,8 @@ fn a_key_change_whose_process_is_killed_is_finished_elsewhere() {
     for (turn, point) in points.into_iter().chain(after).enumerate() {
         let next = phrase(turn);
         let file = ana.file("next", &format!("{next}\n"));
-        begun.store(0, Ordering::SeqCst);
-        *target.lock().expect("the target") = Some(point);
-        let mut child = ana.start(&["key", "change", "--new-master-key-file", &file, "--kdf-log2-n", "17"]);
-        // Killed at its point, or, with no such request, at its end.
-        let ended = loop {
-            if reached.try_recv().is_ok() {
-                child.kill().expect("it runs");
-                child.wait().expect("its end");
-                let _ = decide.send(());
-                break false;
-            }
-            if let Some(status) = child.try_wait().expect("its state") {
-                assert!(status.success(), "{point:?}");
-                break true;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        };
-        *target.lock().expect("the target") = None;
+        let change = ["key", "change", "--new-master-key-file", &file, "--kdf-log2-n", "17"];
+        let ended = !trap.kills(point, || ana.start(&change));
         killed += usize::from(!ended);
 
         // A second device that has never been here: with whichever of the two phrases counts.

@@ -1,10 +1,9 @@
 //! A removal whose process is killed (SIGKILL) at each of its requests, and finished by the same terminal or by another owner's.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
 
-use holdfast_tests::{Event, Moment, Person, Relay, Server, Verdict};
+use holdfast_tests::{Event, Moment, Person, Relay, Server, Trap, Verdict};
 
 fn value(person: &Person) -> Option<String> {
     let shown = person.run(&["secret", "show", "Scans/GitHub", "--reveal"]);
@@ -23,27 +22,7 @@ fn a_removal_whose_process_is_killed_is_finished_by_any_owner() {
     let relay = Relay::bind();
     let url = relay.url();
     let server = Server::start_with(&root.path().join("server"), &["--origin", &url]);
-    // Requests of the command, and the one at which its process is killed: as it arrives, and when its answer is on the way.
-    let sent = Arc::new(AtomicUsize::new(0));
-    let target = Arc::new(Mutex::new(None::<(usize, Moment)>));
-    let (tell, reached) = channel();
-    let (decide, verdict) = channel::<()>();
-    let (tell, verdict) = (Mutex::new(tell), Mutex::new(verdict));
-    let (count, at) = (sent.clone(), target.clone());
-    relay.open(
-        server.port(),
-        Arc::new(move |event: &Event| {
-            let Some((number, moment)) = *at.lock().expect("the target") else {
-                return Verdict::Go;
-            };
-            if event.moment == moment && count.fetch_add(1, Ordering::SeqCst) == number {
-                tell.lock().expect("the way out").send(()).expect("the test waits");
-                let _ = verdict.lock().expect("the way in").recv();
-                return Verdict::Cut;
-            }
-            Verdict::Go
-        }),
-    );
+    let trap = Trap::open(relay, server.port(), |_| true);
     // Without an agent: the process that is killed is the one that works.
     let ana = Person::locked(root.path(), &url, "ana@example.org");
     let [olga, ben, carl] =
@@ -65,23 +44,7 @@ fn a_removal_whose_process_is_killed_is_finished_by_any_owner() {
         let point = points.next().expect("a command has fewer requests");
         turn += 1;
         assert_eq!(value(&ben), value(&carl), "{point:?}: not where it began");
-        sent.store(0, Ordering::SeqCst);
-        *target.lock().expect("the target") = Some(point);
-        let mut child = ana.start(&remove);
-        let ended = loop {
-            if reached.try_recv().is_ok() {
-                child.kill().expect("it runs");
-                child.wait().expect("its end");
-                let _ = decide.send(());
-                break false;
-            }
-            if let Some(status) = child.try_wait().expect("its state") {
-                assert!(status.success(), "{point:?}");
-                break true;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        };
-        *target.lock().expect("the target") = None;
+        let ended = !trap.kills(point, || ana.start(&remove));
         killed += usize::from(!ended);
 
         // In between nobody is without his right: either it has not happened yet, or it has, whole.
@@ -121,9 +84,8 @@ fn a_removal_whose_answer_is_lost_says_what_to_change() {
     relay.open(
         server.port(),
         Arc::new(move |event: &Event| {
-            let append = event.method == "POST" && event.path.ends_with("/entries");
             let last = |left: usize| left.checked_sub(1);
-            let lost = append
+            let lost = event.is_append()
                 && event.moment == Moment::Answered
                 && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, last).is_ok();
             if lost { Verdict::Cut } else { Verdict::Go }

@@ -15,6 +15,7 @@ mod runs;
 mod secret;
 mod secret_file;
 mod serve;
+mod service;
 mod unlock;
 mod witness;
 mod workflow;

@@ -274,7 +274,10 @@ fn weak_and_odd_sized_public_keys_are_refused() {
     }
     let mut even = modulus.clone();
     even[255] ^= 1;
-    corpus.push(("even modulus".into(), spki(&even, &F4)));
+    // By us: whether a library would refuse it, too, is its own matter.
+    let even = spki(&even, &F4);
+    assert_eq!(PublicKey::from_spki_der(&even), Err(Error::Key("modulus is even")));
+    corpus.push(("even modulus".into(), even));
     // Multiples of a small prime that are exactly 2048 bits long and odd.
     let n = BigUint::from_bytes_be(&modulus);
     for prime in [3u32, 5, 7, 257, 8191, 65521] {
@@ -372,6 +375,14 @@ fn other_encodings_of_a_good_key_are_refused() {
     }
     for length in 0..good.len() {
         assert!(PublicKey::from_spki_der(&good[..length]).is_err());
+    }
+    // What is longer than any key is not even parsed.
+    for (length, reason) in [
+        (1100, "not a public key"),
+        (1101, "encoding too long"),
+        (2000, "encoding too long"),
+    ] {
+        assert_eq!(PublicKey::from_spki_der(&vec![0x30; length]), Err(Error::Key(reason)));
     }
     // One flipped bit anywhere: refused, or (inside the modulus) another key; never the same key from other bytes.
     for bit in 0..good.len() * 8 {

@@ -70,6 +70,7 @@ mod spaces;
 pub mod staleness;
 pub mod transfer;
 mod trash;
+mod vault;
 mod witnesses;
 
 pub use account::Account;

@@ -3,19 +3,17 @@
 use holdfast_crypto::{parse_words, security_words};
 use holdfast_protocol::bundle::{PrincipalKind, VerifiedBundle, since_seen, verify_chain};
 use holdfast_protocol::entry::{Op, SignedEntry};
-use holdfast_protocol::id::{Hash, ItemId, PrincipalId, SpaceId, VersionId};
-use holdfast_protocol::item::{Content, Item, ItemKind, PersonPin, PinState, SpacePin, Version};
-use holdfast_protocol::replay::{BundleSource, Bundles, Space};
+use holdfast_protocol::id::{Hash, PrincipalId};
+use holdfast_protocol::item::{Content, ItemKind, PersonPin, PinState};
+use holdfast_protocol::replay::{BundleSource, Bundles};
 use holdfast_protocol::wire::B64;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::names::{Contest, latest_other};
 use crate::ports::Change;
-use crate::rng;
 use crate::session::Session;
-use crate::spaces::Draft;
-use holdfast_protocol::entry::Body;
+use crate::vault::pins_in;
 
 pub(crate) const CHAINS: &str = "key-chains";
 
@@ -341,13 +339,6 @@ impl Session {
         })
     }
 
-    pub(crate) async fn person_pins(&self) -> Result<Vec<PersonPin>> {
-        if !self.account().has_vault() {
-            return Ok(Vec::new());
-        }
-        Ok(pins_in(&self.vault().await?.space))
-    }
-
     /// Pins somebody's newest keys in the vault, so that every device of this user has them. Pins only move forward,
     /// whatever this device was shown: another one may have seen newer keys, or checked these.
     pub(crate) async fn pin_person(&self, bundle: &VerifiedBundle, state: PinState) -> Result<()> {
@@ -502,172 +493,4 @@ impl Session {
         }
         Ok(false)
     }
-
-    /// Puts one piece of bookkeeping into the vault: in the place of the one for which `instead` gives what it becomes, else
-    /// as a new item that holds `new`.
-    pub(crate) async fn keep_in_vault(
-        &self,
-        kind: ItemKind,
-        name: &str,
-        instead: impl Fn(&Content) -> Result<Option<Content>> + Send + Sync,
-        new: &Content,
-    ) -> Result<()> {
-        let (me, now) = (self.principal(), self.now_ms());
-        self.append(self.account().vault, |vault| {
-            let mut old = None;
-            let mut content = new.clone();
-            for item in vault.contents().items().values() {
-                let Some(version) = item.versions.last() else { continue };
-                if let Some(becomes) = instead(&version.content)? {
-                    (old, content) = (Some(item), becomes);
-                    break;
-                }
-            }
-            let version = Version {
-                id: VersionId::random(&mut rng()),
-                author: me,
-                created_ms: now,
-                note: String::new(),
-                content,
-            };
-            let item = match old {
-                Some(old) => Item {
-                    name: name.to_owned(),
-                    versions: vec![version],
-                    ..old.clone()
-                },
-                None => Item {
-                    id: ItemId::random(&mut rng()),
-                    kind,
-                    name: name.to_owned(),
-                    description: String::new(),
-                    tags: Vec::new(),
-                    created_ms: now,
-                    trashed_ms: None,
-                    chunk_id_key: None,
-                    versions: vec![version],
-                    secret_type: None,
-                    expires_ms: None,
-                },
-            };
-            Ok(Draft::commit(
-                Body {
-                    put: vec![item],
-                    ..Body::default()
-                },
-                Vec::new(),
-                Vec::new(),
-            ))
-        })
-        .await
-        .map(|_| ())
-    }
-
-    /// How far any of this user's devices has seen a space, as the vault remembers it.
-    pub(crate) async fn vault_pin(&self, id: SpaceId) -> Result<Option<SpacePin>> {
-        if id == self.account().vault {
-            return Ok(None);
-        }
-        Ok(Box::pin(self.vault_pins())
-            .await?
-            .into_iter()
-            .find(|pin| pin.space == id))
-    }
-
-    /// Remembers in the vault how far this space was seen, so that another device notices an older copy. Pins only move
-    /// forward: another device may have seen more.
-    pub(crate) async fn remember_head(&self, space: &Space) -> Result<()> {
-        let authority = space.authority();
-        let pin = SpacePin {
-            space: authority.space(),
-            seq: authority.seq(),
-            head: authority.head(),
-            epoch: authority.epoch(),
-            seen_ms: self.now_ms(),
-        };
-        let instead = |old: &Content| match old {
-            Content::SpaceHead { pin: old } if old.space == pin.space => {
-                if old.seq == pin.seq && old.head != pin.head {
-                    return Err(Error::History(
-                        "The server's history does not fit what another of your devices saw of this project.".into(),
-                    ));
-                }
-                let newer = if old.seq > pin.seq { old } else { &pin };
-                Ok(Some(Content::SpaceHead { pin: newer.clone() }))
-            }
-            _ => Ok(None),
-        };
-        self.keep_in_vault(
-            ItemKind::SpaceHead,
-            &pin.space.to_string(),
-            instead,
-            &Content::SpaceHead { pin: pin.clone() },
-        )
-        .await
-    }
-
-    /// The spaces that any of this user's devices has seen, as the vault on this device remembers them.
-    pub(crate) async fn vault_pins(&self) -> Result<Vec<SpacePin>> {
-        let Some(vault) = self.known(self.account().vault).await? else {
-            return Ok(Vec::new());
-        };
-        let newest = vault
-            .contents()
-            .items()
-            .values()
-            .filter_map(|item| item.versions.last());
-        Ok(newest
-            .filter_map(|version| match &version.content {
-                Content::SpaceHead { pin } => Some(pin.clone()),
-                _ => None,
-            })
-            .collect())
-    }
-
-    /// The name this user goes by.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn display_name(&self) -> Result<Option<String>> {
-        Ok(self.profile().await?.map(|(display_name, _)| display_name))
-    }
-
-    /// Name, and the bundle counter from which epochs are renewed after a leak.
-    pub(crate) async fn profile(&self) -> Result<Option<(String, Option<u32>)>> {
-        let vault = self.vault().await?;
-        Ok(vault.space.contents().items().values().find_map(|item| {
-            match item.versions.last().map(|version| &version.content) {
-                Some(Content::Profile {
-                    display_name,
-                    renew_from,
-                }) => Some((display_name.clone(), *renew_from)),
-                _ => None,
-            }
-        }))
-    }
-
-    pub(crate) async fn set_profile(&self, name: &str, renew_from: Option<u32>) -> Result<()> {
-        let content = Content::Profile {
-            display_name: name.to_owned(),
-            renew_from,
-        };
-        let instead = |old: &Content| Ok(matches!(old, Content::Profile { .. }).then(|| content.clone()));
-        self.keep_in_vault(ItemKind::Profile, "Profile", instead, &content)
-            .await
-    }
-}
-
-/// The people that a vault has pinned.
-fn pins_in(vault: &Space) -> Vec<PersonPin> {
-    let newest = vault
-        .contents()
-        .items()
-        .values()
-        .filter_map(|item| item.versions.last());
-    newest
-        .filter_map(|version| match &version.content {
-            Content::Person { pin } => Some(pin.clone()),
-            _ => None,
-        })
-        .collect()
 }

@@ -98,19 +98,6 @@ impl Session {
         }
     }
 
-    /// The user's vault.
-    ///
-    /// # Errors
-    /// See [`Session::view`].
-    pub async fn vault(&self) -> Result<View> {
-        let view = self.view(self.account().vault).await?;
-        let core = view.space.authority().core();
-        if core.kind != SpaceKind::Vault || core.creator != self.principal() {
-            return Err(Error::History("The server shows another vault than yours.".into()));
-        }
-        Ok(view)
-    }
-
     /// The spaces this device has seen.
     ///
     /// # Errors

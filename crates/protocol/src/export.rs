@@ -3,7 +3,7 @@
 //! The key comes from the file's own passphrase and record and from nothing of the account, so the file still opens after
 //! every key change, and without a server.
 
-use holdfast_crypto::{KdfRecord, Phrase, Prk, open, seal};
+use holdfast_crypto::{KdfRecord, Key32, Phrase, Prk, open, seal};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -138,6 +138,21 @@ impl Export {
     /// # Errors
     /// See [`ExportError`].
     pub fn open(bytes: &[u8], passphrase: &Phrase) -> Result<Self, ExportError> {
+        Self::open_with(bytes, |record| {
+            let derived = Prk::derive(passphrase, record);
+            derived.map(|root| root.export_key()).map_err(|_| ExportError::Memory)
+        })
+    }
+
+    /// The same, with whatever gives the key of a file with this record. It is asked once, and not before the form of the file
+    /// is right.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn open_with(
+        bytes: &[u8],
+        key: impl FnOnce(&KdfRecord) -> Result<Key32, ExportError>,
+    ) -> Result<Self, ExportError> {
         let file: File = cbor::decode(bytes, limits::EXPORT).map_err(|_| ExportError::Malformed)?;
         let record = KdfRecord::decode(&file.kdf).map_err(|_| ExportError::Malformed)?;
         // A file has to open where no device of anybody is.
@@ -149,9 +164,7 @@ impl Export {
             return Err(ExportError::Malformed);
         }
         let count = number(file.boxes.len())?;
-        let key = Prk::derive(passphrase, &record)
-            .map_err(|_| ExportError::Memory)?
-            .export_key();
+        let key = key(&record)?;
         // Room from the start: a buffer that grows leaves copies behind.
         let mut content = Zeroizing::new(Vec::with_capacity(file.boxes.iter().map(|sealed| sealed.len()).sum()));
         for (sealed, index) in file.boxes.iter().zip(0..) {

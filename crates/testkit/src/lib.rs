@@ -72,14 +72,7 @@ impl Stage {
     /// # Panics
     /// When its store can't be opened.
     pub async fn device_over(&self, name: &str, transport: Arc<dyn Transport>) -> Host {
-        let store = SqliteStore::open(&self.folder().join(format!("{name}.db")))
-            .await
-            .expect("a store");
-        Host {
-            transport,
-            store: Arc::new(store),
-            clock: Arc::new(SystemClock),
-        }
+        device_in(self.folder(), name, transport).await
     }
 
     /// Somebody with a new account: 2048 bits, the lowest cost the product allows.
@@ -97,13 +90,8 @@ impl Stage {
     pub async fn person_with(&self, handle: &str, kit: bool) -> (Session, Option<Kit>) {
         let phrase = phrase(handle);
         let account = NewAccount {
-            handle,
-            display_name: handle,
-            phrase: &phrase,
-            bits: Bits::B2048,
-            log2_n: MIN_LOG2_N,
             kit,
-            second: None,
+            ..account(handle, &phrase)
         };
         Session::sign_up(self.device(handle).await, account)
             .await
@@ -115,6 +103,46 @@ impl Stage {
         self.server.stop().await;
         self.folder
     }
+}
+
+/// A device of this name, which keeps what it has in a folder.
+///
+/// # Panics
+/// When its store can't be opened.
+pub async fn device_in(folder: &Path, name: &str, transport: Arc<dyn Transport>) -> Host {
+    let store = SqliteStore::open(&folder.join(format!("{name}.db")))
+        .await
+        .expect("a store");
+    Host {
+        transport,
+        store: Arc::new(store),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+/// What an account is made from that costs as little as the product allows: 2048 bits, no kit.
+#[must_use]
+pub fn account<'a>(handle: &'a str, phrase: &'a Phrase) -> NewAccount<'a> {
+    NewAccount {
+        handle,
+        display_name: handle,
+        phrase,
+        bits: Bits::B2048,
+        log2_n: MIN_LOG2_N,
+        kit: false,
+        second: None,
+    }
+}
+
+/// Somebody with a new account, on a device that reaches its server some way. The Master Key is the device's: who has the same name
+/// twice does not have the same keys twice.
+///
+/// # Panics
+/// When signing up fails.
+pub async fn person_on(folder: &Path, device: &str, handle: &str, transport: Arc<dyn Transport>) -> Session {
+    let host = device_in(folder, device, transport).await;
+    let signed_up = Session::sign_up(host, account(handle, &phrase(device))).await;
+    signed_up.expect("signing up").0
 }
 
 /// The Master Key of a person of these tests.

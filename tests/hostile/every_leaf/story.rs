@@ -27,6 +27,25 @@ use crate::scene::{Desk, Scene, secret};
 pub(super) struct Still {
     server: HttpTransport,
     said: Mutex<BTreeMap<String, (Request, Response)>>,
+    /// Held by who asks the real one: of two who ask for the same at once, the second is given what the first was. A token that is
+    /// good once would be used twice.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Still {
+    fn new(server: HttpTransport) -> Self {
+        Self {
+            server,
+            said: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn said(&self, key: &str, request: &Request) -> Option<Response> {
+        let said = self.said.lock().expect("what was said");
+        let (asked, said) = said.get(key)?;
+        proves_the_same(request, asked).then(|| said.clone())
+    }
 }
 
 #[async_trait]
@@ -37,10 +56,12 @@ impl Transport for Still {
 
     async fn send(&self, request: Request) -> Result<Response, Unreachable> {
         let key = key(&request);
-        if let Some((asked, said)) = self.said.lock().expect("what was said").get(&key)
-            && proves_the_same(&request, asked)
-        {
-            return Ok(said.clone());
+        if let Some(said) = self.said(&key, &request) {
+            return Ok(said);
+        }
+        let _one = self.asking.lock().await;
+        if let Some(said) = self.said(&key, &request) {
+            return Ok(said);
         }
         let response = self.server.send(request.clone()).await?;
         let mut said = self.said.lock().expect("what was said");
@@ -126,10 +147,7 @@ impl Subject {
             rows: rows.copy(),
             quick,
             does,
-            server: Arc::new(Still {
-                server,
-                said: Mutex::default(),
-            }),
+            server: Arc::new(Still::new(server)),
             honest: Vec::new(),
             answers: BTreeMap::new(),
             older,

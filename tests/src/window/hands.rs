@@ -10,6 +10,8 @@ use super::tools::{self, Ends};
 /// How long the window may take to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a page is there before it counts as started.
+const SETTLED: Duration = Duration::from_secs(4);
 
 /// A window and a keyboard.
 pub struct Hands {
@@ -72,13 +74,25 @@ impl Hands {
         assert!(self.xdotool(&["key", key]), "{key} pressed");
     }
 
-    /// Ends the process of its page, as a crash does.
+    /// Ends the process of its page, as a crash does. Not before it has been there for some seconds: one that dies while it is being
+    /// started takes the whole program of WebKit with it, and later none does.
     ///
     /// # Panics
     /// When there is none.
     pub fn kill_page(&self) {
         self.waits_for_page();
-        tools::pages(self.pid()).into_iter().for_each(tools::kill);
+        let mut pages = tools::pages(self.pid());
+        let mut since = Instant::now();
+        let until = Instant::now() + PATIENCE;
+        while pages.is_empty() || since.elapsed() < SETTLED {
+            std::thread::sleep(LOOK);
+            let now = tools::pages(self.pid());
+            if now != pages {
+                (pages, since) = (now, Instant::now());
+            }
+            assert!(Instant::now() < until, "no page stays");
+        }
+        pages.into_iter().for_each(tools::kill);
     }
 
     /// Waits until a process has its page.

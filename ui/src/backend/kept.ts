@@ -21,6 +21,7 @@ export class Kept {
   /** What is to be asked for again when all is quiet, one after the other. */
   #behind = new Map<string, () => Promise<void>>();
   #quiet: ReturnType<typeof setTimeout> | undefined;
+  #asking = false;
   /** Goes up whenever anything may have changed: what was asked before that is not given before Rust was asked again. */
   #since = 0;
   /** Called when something else came than what was shown. */
@@ -73,18 +74,22 @@ export class Kept {
 
   #whenQuiet(): void {
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => void this.#askBehind(), QUIET);
+    this.#quiet = setTimeout(() => {
+      this.#quiet = undefined;
+      void this.#askBehind();
+    }, QUIET);
   }
 
   async #askBehind(): Promise<void> {
-    const [next] = this.#behind;
-    if (!next) return;
-    const [key, again] = next;
-    this.#behind.delete(key);
-    this.#quiet = undefined;
-    await again();
-    // Whoever looked at something meanwhile waits for quiet again.
-    if (this.#quiet === undefined) await this.#askBehind();
+    if (this.#asking) return;
+    this.#asking = true;
+    for (const [key, again] of this.#behind) {
+      // Somebody looked at something meanwhile: not before all is quiet again.
+      if (this.#quiet !== undefined) break;
+      this.#behind.delete(key);
+      await again();
+    }
+    this.#asking = false;
   }
 
   async #again<T>(key: string, ask: Ask<T>, given: Named<T>): Promise<void> {

@@ -10,10 +10,10 @@ use holdfast_node::exec::{Both, Bubblewrap, Settings, Unavailable, Workspaces};
 use holdfast_node::serve::{Choices, Node, Told};
 use holdfast_task::CEILINGS;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Answer;
+use super::service::{self, Stop};
 use super::unlock::done;
 use crate::args::{Common, NodeEnrol, NodeStart, NodeTrust};
 use crate::failure::{Failure, Result};
@@ -128,8 +128,7 @@ pub(super) async fn status(common: &Common) -> Answer {
 
 /// Works until it is told to stop.
 pub(super) fn start(screen: Screen, common: &Common, args: NodeStart) -> u8 {
-    // What the node writes is for its user alone. Set here, while there is one thread.
-    let _ = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    service::make_private_files();
     // It goes on for long, and holds what belongs to one run after the other.
     if let Err(error) = holdfast_device::start_wiping(&[]) {
         message(&format!(
@@ -144,9 +143,7 @@ pub(super) fn start(screen: Screen, common: &Common, args: NodeStart) -> u8 {
 }
 
 async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
-    let failed = |error: std::io::Error| Error::Internal(format!("signals can't be received: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut told = Stop::listen()?;
     let place = Place::open(common)?;
     let lock = match place.owner().await? {
         Owner::Me(lock) => lock,
@@ -191,10 +188,7 @@ async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        told.told().await;
         stopping.cancel();
     });
     let ended = node.run(stop).await;

@@ -3,12 +3,11 @@
 use holdfast_commands::Ending;
 use holdfast_engine::Error;
 use holdfast_protocol::id::Hash;
-use holdfast_server::{Config, logs};
-use rustix::fs::Mode;
+use holdfast_server::Config;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
+use super::service::{self, Stop};
 use super::unlock::done;
 use crate::args::Serve;
 use crate::exit;
@@ -30,9 +29,7 @@ pub(crate) struct ListeningView {
 }
 
 pub(super) fn run(screen: Screen, args: Serve) -> u8 {
-    // Whatever the server makes is for this user alone, also in a folder that was there before. Set here, while there is one
-    // thread.
-    let _ = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    service::make_private_files();
     match runtime().and_then(|runtime| runtime.block_on(serve(screen, args))) {
         Ok(()) => exit::of_ending(Ending::Done),
         Err(failure) => screen.fail(&failure),
@@ -47,15 +44,8 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
             "Leave it out: the server keeps everything in the folder of --data.",
         ));
     }
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| logs::DEFAULT_FILTER.into());
-    let log = logs::subscriber(&filter, std::io::stderr)
-        .map_err(|why| Failure::usage(format!("RUST_LOG makes no sense: {why}."), "Leave it unset."))?;
-    let _ = tracing::subscriber::set_global_default(log);
-
-    // Before it starts: a signal that comes early must not leave half a folder.
-    let failed = |error: std::io::Error| Error::Internal(format!("signals can't be received: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    service::begin_log()?;
+    let mut stop = Stop::listen()?;
     let tls = args.tls();
     let scheme = if tls.is_some() { "https" } else { "http" };
     let config = Config {
@@ -82,17 +72,9 @@ async fn serve(screen: Screen, args: Serve) -> Result<()> {
         running.stop().await;
         return Err(Error::Internal("nobody can be told where the server listens".into()).into());
     }
-    let ended = tokio::select! {
-        _ = terminate.recv() => true,
-        _ = interrupt.recv() => true,
-        () = running.wait() => false,
-    };
+    let ended = stop.told_before(running.wait(), "server").await;
     running.stop().await;
-    if ended {
-        Ok(())
-    } else {
-        Err(Error::Internal("the server ended by itself; see its log".into()).into())
-    }
+    ended
 }
 
 fn refused(error: holdfast_server::Error) -> Failure {

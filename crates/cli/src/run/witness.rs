@@ -2,13 +2,11 @@
 
 use holdfast_commands::Ending;
 use holdfast_engine::Error;
-use holdfast_server::logs;
 use holdfast_server::witness::{self, Config, Error as Refused};
-use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
+use super::service::{self, Stop};
 use super::unlock::done;
 use crate::args::Witness;
 use crate::exit;
@@ -26,8 +24,7 @@ pub(crate) struct WitnessingAtView {
 }
 
 pub(super) fn run(screen: Screen, args: Witness) -> u8 {
-    // As for a server: set here, while there is one thread.
-    let _ = rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    service::make_private_files();
     match runtime().and_then(|runtime| runtime.block_on(witness(screen, args))) {
         Ok(()) => exit::of_ending(Ending::Done),
         Err(failure) => screen.fail(&failure),
@@ -44,13 +41,8 @@ async fn witness(screen: Screen, args: Witness) -> Result<()> {
         };
         return told(screen, &view);
     }
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| logs::DEFAULT_FILTER.into());
-    let log = logs::subscriber(&filter, std::io::stderr)
-        .map_err(|why| Failure::usage(format!("RUST_LOG makes no sense: {why}."), "Leave it unset."))?;
-    let _ = tracing::subscriber::set_global_default(log);
-    let failed = |error: std::io::Error| Error::Internal(format!("signals can't be received: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    service::begin_log()?;
+    let mut stop = Stop::listen()?;
     let config = Config {
         data: args.data,
         listen: args.listen,
@@ -65,17 +57,9 @@ async fn witness(screen: Screen, args: Witness) -> Result<()> {
         running.stop().await;
         return Err(failure);
     }
-    let ended = tokio::select! {
-        _ = terminate.recv() => true,
-        _ = interrupt.recv() => true,
-        () = running.wait() => false,
-    };
+    let ended = stop.told_before(running.wait(), "witness").await;
     running.stop().await;
-    if ended {
-        Ok(())
-    } else {
-        Err(Error::Internal("the witness ended by itself; see its log".into()).into())
-    }
+    ended
 }
 
 fn told(screen: Screen, view: &WitnessingAtView) -> Result<()> {

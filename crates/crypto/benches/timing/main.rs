@@ -65,6 +65,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     oaep::run(times, &mut rng, json)
 }
 
+/// Whether the right class opens, and no other does.
+fn as_said(classes: &[Class], right: usize, opens: impl Fn(&[u8]) -> bool) -> Result<(), Box<dyn Error>> {
+    for (at, class) in classes.iter().enumerate() {
+        if opens(&class.inputs[0]) != (at == right) {
+            return Err(format!("the class `{}` is not what it says", class.name).into());
+        }
+    }
+    Ok(())
+}
+
 /// Measures `work` over all classes at once, `samples` of each, and returns what each took, in nanoseconds.
 ///
 /// Every input is copied into the same memory before the clock starts: no class has an address of its own.

@@ -236,4 +236,19 @@ mod tests {
         };
         assert_eq!(faulty.try_out(), Err(Error::SelfCheck("a wrapped key does not open")));
     }
+
+    /// Only the trial draws from it, but whoever asks gets randomness and not what the buffer held.
+    #[test]
+    fn the_librarys_source_draws_anew_each_time() {
+        use rand_core::TryRng;
+        use std::collections::BTreeSet;
+
+        let mut source = LibraryRandom;
+        let longs: BTreeSet<u64> = (0..4).map(|_| source.try_next_u64().unwrap()).collect();
+        let shorts: BTreeSet<u32> = (0..4).map(|_| source.try_next_u32().unwrap()).collect();
+        assert_eq!((longs.len(), shorts.len()), (4, 4));
+        let mut bytes = [0; 32];
+        source.try_fill_bytes(&mut bytes).unwrap();
+        assert_ne!(bytes, [0; 32]);
+    }
 }

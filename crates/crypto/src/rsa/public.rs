@@ -185,3 +185,46 @@ impl rsa::rand_core::RngCore for Older<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use rsa::rand_core::RngCore;
+
+    use super::Older;
+
+    /// A source whose every answer is known.
+    struct Known;
+
+    impl rand_core::TryRng for Known {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(32)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(64)
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            bytes.fill(8);
+            Ok(())
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Known {}
+
+    /// Whichever way a library asks for randomness, it gets that of the source and never what the buffer held.
+    #[test]
+    fn the_older_shape_hands_on_what_the_source_gives() {
+        let mut source = Known;
+        let mut older = Older(&mut source);
+        assert_eq!((older.next_u32(), older.next_u64()), (32, 64));
+        let (mut filled, mut tried) = ([0; 4], [0; 4]);
+        older.fill_bytes(&mut filled);
+        assert!(older.try_fill_bytes(&mut tried).is_ok());
+        assert_eq!((filled, tried), ([8; 4], [8; 4]));
+    }
+}

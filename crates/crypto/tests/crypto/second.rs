@@ -66,6 +66,11 @@ fn every_slip_of_a_finger_is_noticed() {
     ] {
         assert!(refused(wrong), "{wrong}");
     }
+    // Ten times the honest text is still read; a character more, or many more, is not.
+    for (length, is_read) in [(320, true), (321, false), (400, false)] {
+        let room = " ".repeat(length - text.len());
+        assert_eq!(!refused(&format!("{}{room}", *text)), is_read, "{length}");
+    }
 }
 
 /// A record that was exchanged gives other keys or nothing; nothing is derived where one is missing or too many.

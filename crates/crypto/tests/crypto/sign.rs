@@ -46,6 +46,33 @@ fn type_and_message_do_not_run_into_each_other() {
     assert!(signer.public().verify("entrya", b"b", &signature).is_err());
 }
 
+/// Notes carry no type of ours, so what was signed as one form is never the other.
+#[test]
+fn a_note_verifies_as_it_was_signed_and_as_nothing_else() {
+    let (signer, other) = (key(1), key(2));
+    let public = signer.public();
+    let signature = signer.sign_note(b"a text\n");
+    assert_eq!(public.verify_note(b"a text\n", &signature), Ok(()));
+    for (key, text) in [
+        (&public, &b"a test\n"[..]),
+        (&public, b""),
+        (&other.public(), b"a text\n"),
+    ] {
+        assert_eq!(key.verify_note(text, &signature), Err(Error::Signature));
+    }
+    assert_eq!(public.verify_note(b"a text\n", &signature[..63]), Err(Error::Signature));
+    assert_eq!(public.verify("entry", b"a text\n", &signature), Err(Error::Signature));
+    let typed = signer.sign("entry", b"a text\n");
+    assert_eq!(public.verify_note(b"a text\n", &typed), Err(Error::Signature));
+}
+
+/// Whoever keeps the seed out of the swap file must be shown where it lies.
+#[test]
+fn the_seed_is_the_one_that_the_key_was_made_from() {
+    let seed = Secret::random(&mut TestRng::new(4));
+    assert_eq!(SignKey::from_seed(seed.duplicate()).expose(), seed.expose());
+}
+
 #[test]
 fn public_keys_round_trip() {
     let public = key(3).public();

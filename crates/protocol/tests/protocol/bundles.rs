@@ -111,6 +111,30 @@ fn the_check_signature_is_by_the_bundles_own_key() {
     );
 }
 
+/// What every unlock asks: whether the pair that a phrase gave is the one that the bundle states.
+#[test]
+fn the_check_signature_comes_again_from_its_own_pair_alone() {
+    let own = &ben().first().bundle;
+    assert!(own.check_signature_is(&ben().first().rsa));
+    for keys in [ben().second(), carl().first()] {
+        assert!(!own.check_signature_is(&keys.rsa));
+        assert!(keys.bundle.check_signature_is(&keys.rsa));
+    }
+    // The key that it states is another one, and so is what was signed, or the signature.
+    let other = VerifiedBundle {
+        rsa: carl().first().bundle.rsa.clone(),
+        ..own.clone()
+    };
+    assert!(!other.check_signature_is(&ben().first().rsa));
+    assert!(!other.check_signature_is(&carl().first().rsa));
+    let mut altered = own.clone();
+    altered.bundle.created_ms += 1;
+    assert!(!altered.check_signature_is(&ben().first().rsa));
+    let mut altered = own.clone();
+    altered.check[0] ^= 1;
+    assert!(!altered.check_signature_is(&ben().first().rsa));
+}
+
 #[test]
 fn a_successor_needs_the_old_key() {
     let previous = Some(&ben().first().bundle);

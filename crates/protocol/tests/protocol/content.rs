@@ -1,13 +1,15 @@
 //! What a member reads: items, versions, names and the activity list.
 
+use holdfast_protocol::Refusal;
 use holdfast_protocol::entry::Role;
-use holdfast_protocol::item::{Content, ItemKind};
+use holdfast_protocol::id::{Hash, InvitationId, SpaceId};
+use holdfast_protocol::item::{Content, ItemKind, PersonPin, PinState, SpacePin};
 use holdfast_protocol::replay::EventKind;
 
 use crate::support::log::Log;
 use crate::support::people::{ana, ben, carl, dora};
 use crate::support::story;
-use crate::support::things::{note, purge, put, rename, secret, text, token, trash_space, version};
+use crate::support::things::{item, note, purge, put, rename, secret, text, token, trash_space, version};
 
 #[test]
 fn the_story_reads_as_it_was_written() {
@@ -102,6 +104,22 @@ fn an_owner_may_forget_versions_and_the_rest_stays() {
 }
 
 #[test]
+fn what_is_gone_for_good_is_known_as_such_and_nothing_else_is() {
+    let mut log = Log::project(ana().first());
+    let me = ana().principal();
+    let (kept, gone) = (secret(1, me), note(2, me));
+    log.push(&log.commit(ana().first(), put(kept.clone())));
+    log.push(&log.commit(ana().first(), put(gone.clone())));
+    let purged = |log: &Log| {
+        let seen = log.read_as(ana()).unwrap();
+        [&kept, &gone].map(|item| seen.contents().is_purged(&item.id))
+    };
+    assert_eq!(purged(&log), [false, false]);
+    log.push(&log.commit(ana().first(), purge(2)));
+    assert_eq!(purged(&log), [false, true]);
+}
+
+#[test]
 fn the_same_name_again_is_no_event() {
     let mut log = Log::project(ana().first());
     log.push(&log.commit(ana().first(), rename("Scans of the year")));
@@ -145,4 +163,53 @@ fn a_space_goes_to_the_trash_and_comes_back() {
         .map(|event| event.kind.clone())
         .collect();
     assert_eq!(kinds, [EventKind::SpaceTrashed, EventKind::SpaceRestored]);
+}
+
+/// A vault's bookkeeping: what is known of a person is no settings, and no invitation is where a space was seen.
+#[test]
+fn every_kind_of_bookkeeping_holds_its_own_content_only() {
+    let me = ana().principal();
+    let person = PersonPin {
+        principal: ben().principal(),
+        handle: "ben@example.org".to_owned(),
+        counter: 0,
+        bundle: ben().first().hash(),
+        fingerprint: ben().first().bundle.fingerprint,
+        state: PinState::NotChecked,
+        since_ms: 1,
+    };
+    let space = SpacePin {
+        space: SpaceId([1; 32]),
+        seq: 3,
+        head: Hash([2; 32]),
+        epoch: 1,
+        seen_ms: 4,
+    };
+    let invitation = Content::Invitation {
+        id: InvitationId([5; 16]),
+        code: text("code"),
+        space: SpaceId([1; 32]),
+        role: Role::Reader,
+        handle: "dora@example.org".to_owned(),
+        expires_ms: 6,
+    };
+    let profile = Content::Profile {
+        display_name: "Ana".to_owned(),
+        renew_from: None,
+    };
+    let all = [
+        (ItemKind::Person, Content::Person { pin: person }),
+        (ItemKind::SpaceHead, Content::SpaceHead { pin: space }),
+        (ItemKind::Invitation, invitation),
+        (ItemKind::Profile, profile),
+    ];
+    let vault = Log::vault(ana().first());
+    for (kind, _) in &all {
+        for (of, content) in &all {
+            let one = item(1, *kind, "Mine", vec![version(1, me, content.clone())]);
+            let verdict = vault.verdict(&vault.commit(ana().first(), put(one)).finish(), ana());
+            let wanted = (kind != of).then_some(Refusal::ItemKind);
+            assert_eq!(verdict.err(), wanted, "{of:?} as {kind:?}");
+        }
+    }
 }

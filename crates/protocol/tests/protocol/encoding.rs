@@ -5,7 +5,7 @@ use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{Body, Core, Entry, Op, SignedEntry};
 use holdfast_protocol::id::{ChunkId, Hash, PackId, SpaceId};
 use holdfast_protocol::item::{Content, Item, Version};
-use holdfast_protocol::limits::ENTRY;
+use holdfast_protocol::limits::{self, ENTRY};
 use holdfast_protocol::manifest::{ChunkRef, FORMAT, FileRecord, FileType, Manifest};
 
 use holdfast_protocol::run::{AdoptBody, Capsule, End, Grant, RunBody, RunResult, RunSpec};
@@ -51,6 +51,26 @@ fn a_chunk_may_say_how_long_it_is() {
         (Some(u64::MAX), false),
     ] {
         assert_eq!(ChunkRef { plain, ..chunk(1) }.is_consistent(), fits, "{plain:?}");
+    }
+    // No chunk is empty, and what is longer than any box is not even compared.
+    for (plain, fits) in [
+        (0, false),
+        (1, true),
+        (limits::SEALED, true),
+        (limits::SEALED + 1, false),
+    ] {
+        let length = holdfast_crypto::sealed_len(plain) as u64;
+        let plain = Some(plain as u64);
+        assert_eq!(
+            ChunkRef {
+                plain,
+                length,
+                ..chunk(1)
+            }
+            .is_consistent(),
+            fits,
+            "{plain:?}"
+        );
     }
 }
 

@@ -6,9 +6,9 @@ use holdfast_protocol::replay::Space;
 use holdfast_protocol::{Refusal, context};
 
 use crate::support::log::Log;
-use crate::support::people::{Person, ana, ben, carl, directory, dora, everybody, keys_of};
+use crate::support::people::{Person, ana, ben, big_node, carl, directory, dora, everybody, keys_of};
 use crate::support::story;
-use crate::support::things::{note, put, rename};
+use crate::support::things::{key, note, put, rename};
 
 /// Ana's project after two rotations with a note in each epoch.
 fn three_epochs() -> Log {
@@ -167,6 +167,59 @@ fn a_log_read_in_two_steps_is_the_log_read_at_once() {
             assert_eq!(state.authority().head(), whole.authority().head());
             assert_eq!(state.authority().members(), whole.authority().members());
         }
+    }
+}
+
+/// Whoever has the key before needs it from nobody; newcomers would: an opener without it is refused by all alike.
+#[test]
+fn a_device_that_reads_on_refuses_an_opener_that_would_lock_newcomers_out() {
+    let log = three_epochs();
+    let read_on = |twist: fn(&mut Body)| {
+        let mut draft = log.rotate(ana().first());
+        twist(draft.body());
+        let mut seen = log.read_as(ana()).unwrap();
+        seen.extend(&[draft.finish()], directory(), ana())
+    };
+    assert_eq!(read_on(|_| {}), Ok(()));
+    assert_eq!(read_on(|body| body.previous_key = None), Err(Refusal::PreviousKey));
+    assert_eq!(
+        read_on(|body| body.previous_key = Some(key(7))),
+        Err(Refusal::Commitment)
+    );
+}
+
+/// In a standard project he reads the entry, in an encrypted one it is the first that he can't read.
+#[test]
+fn whoever_was_put_out_learns_by_whom_and_when_and_nobody_else_does() {
+    let (a, b, d) = (ana().first(), ben().first(), dora().first());
+    for mut log in [Log::project(a), Log::standard(a)] {
+        let told = |log: &Log, who: &Person| log.read_as(who).unwrap().put_out();
+        log.push(&log.add(a, b, Role::Contributor));
+        log.push(&log.add(a, carl().first(), Role::Reader));
+        log.push(&log.add(a, d, Role::Owner));
+        assert_eq!((told(&log, ben()), told(&log, ana())), (None, None));
+        let mut left = log.clone();
+        left.push(&log.leave(b));
+        assert_eq!(told(&left, ben()), None, "by himself");
+
+        log.push(&log.remove(d, ben().principal()));
+        let at = log.state.time_ms();
+        let dora_did = Some((dora().principal(), at));
+        assert_eq!(told(&log, ben()), dora_did);
+        // What happens to others later changes nothing.
+        log.push(&log.remove(a, carl().principal()));
+        assert!(log.state.time_ms() > at);
+        log.push(&log.commit(a, rename("Without them")));
+        assert_eq!(told(&log, ben()), dora_did);
+        assert_eq!((told(&log, dora()), told(&log, big_node())), (None, None));
+
+        log.push(&log.add(a, b, Role::Contributor));
+        assert_eq!(told(&log, ben()), None, "in again");
+        let mut left = log.clone();
+        left.push(&log.leave(b));
+        assert_eq!(told(&left, ben()), None, "the last time by himself");
+        log.push(&log.remove(a, ben().principal()));
+        assert_eq!(told(&log, ben()), Some((ana().principal(), log.state.time_ms())));
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bundles;
+mod cards;
 mod content;
 mod encoding;
 mod epochs;
@@ -10,6 +11,7 @@ mod golden;
 mod golden_refusals;
 mod golden_runs;
 mod hostile_log;
+mod login;
 mod nodes;
 mod packing;
 mod refusals;

@@ -3,7 +3,7 @@
 use holdfast_protocol::Refusal;
 use holdfast_protocol::bundle::{PrincipalKind, VerifiedBundle};
 use holdfast_protocol::entry::{NodeScope, Op, Role, Wrap};
-use holdfast_protocol::id::Hash;
+use holdfast_protocol::id::{Hash, PrincipalId};
 use holdfast_protocol::limits::{MEMBERS, NODES};
 use holdfast_protocol::replay::{Authority, Outcome, Space};
 
@@ -140,6 +140,18 @@ fn a_rotation_is_due_when_the_time_of_a_node_with_the_key_is_over() {
     assert!(open.state.nodes().is_empty());
 }
 
+/// Clocks differ: the entry before says a time at which the node's is over, and it got the key all the same.
+#[test]
+fn a_node_that_was_let_in_behind_a_late_clock_holds_the_key() {
+    let mut log = Log::project(ana().first());
+    let mut late = log.rotate(ana().first());
+    late.entry.time_ms = LATER;
+    log.push(&late);
+    assert!(!log.state.rotation_due(u64::MAX));
+    log.push(&log.authorise(ana().first(), big_node().first(), NodeScope::Project, UNTIL));
+    assert!(!log.state.rotation_due(UNTIL - 1) && log.state.rotation_due(UNTIL));
+}
+
 #[test]
 fn authorised_again_the_new_entry_counts() {
     let mut log = ready();
@@ -192,6 +204,32 @@ fn the_key_is_wrapped_exactly_to_nodes_that_get_it() {
     };
     *wrap = Some(lie);
     assert_eq!(log.verdict(&draft.finish(), node()).err(), Some(Refusal::Commitment));
+}
+
+/// Any one of the three that is another node's is enough to refuse it.
+#[test]
+fn a_node_is_named_by_principal_bundle_and_fingerprint_together() {
+    let log = ready();
+    let (stranger, other) = (PrincipalId([9; 16]), &big_node().first().bundle);
+    let named = |twist: &dyn Fn(&mut PrincipalId, &mut Hash, &mut Hash)| {
+        let mut draft = log.authorise(ana().first(), node().first(), NodeScope::Runs, UNTIL);
+        let Op::AuthoriseNode {
+            principal,
+            bundle,
+            fingerprint,
+            ..
+        } = &mut draft.entry.op
+        else {
+            unreachable!()
+        };
+        twist(principal, bundle, fingerprint);
+        log.verdict(&draft.finish(), ana()).err()
+    };
+    assert_eq!(named(&|_, _, _| {}), None);
+    let refused = Some(Refusal::Fingerprint);
+    assert_eq!(named(&|principal, _, _| *principal = stranger), refused);
+    assert_eq!(named(&|_, bundle, _| *bundle = other.hash), refused);
+    assert_eq!(named(&|_, _, fingerprint| *fingerprint = other.fingerprint), refused);
 }
 
 #[test]

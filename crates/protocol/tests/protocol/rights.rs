@@ -1,10 +1,11 @@
 //! The table "who may do what" of `docs/spec/log.md`, every cell of it.
 
 use holdfast_protocol::Refusal;
-use holdfast_protocol::entry::{Body, NodeScope, Role};
-use holdfast_protocol::id::RunId;
+use holdfast_protocol::entry::{Body, NodeScope, Op, Role};
+use holdfast_protocol::id::{Hash, RunId};
 use holdfast_protocol::run::End;
 
+use crate::refusals::members::CrowdBundles;
 use crate::support::log::{Draft, Log};
 use crate::support::people::{Keys, ana, ben, big_node, carl, dora, node};
 use crate::support::runs::{LATER, UNTIL, adopted, capsule, result, spec};
@@ -226,4 +227,56 @@ fn a_refused_entry_leaves_the_state_as_it_was() {
     let good = log.packs(ben().first(), &[pack(2)], &[], Body::default()).finish();
     assert_eq!(state.apply(&good, bundles), Ok(()));
     assert_eq!(state.live_bytes(), log.state.live_bytes() + pack(2).bytes);
+}
+
+/// Two second bundles of Ben, each perfect in itself: once one counts, the other is no successor of it.
+#[test]
+fn keys_of_a_fork_never_follow_those_that_count() {
+    let mut fork = ben().second().bundle.clone();
+    fork.hash = Hash([0xF0; 32]);
+    let bundles = CrowdBundles(vec![fork.clone()]);
+    let verdict = |log: &Log, draft: Draft| log.state.clone().apply(&draft.finish(), &bundles).err();
+    let rewrap = |log: &Log| {
+        let mut draft = log.rewrap(ben().second());
+        draft.entry.author_bundle = fork.hash;
+        draft
+    };
+    let add = |log: &Log| {
+        let mut draft = log.add(ana().first(), ben().second(), Role::Reader);
+        let Op::Add { bundle, .. } = &mut draft.entry.op else {
+            unreachable!()
+        };
+        *bundle = fork.hash;
+        draft
+    };
+    let mut log = Log::standard(ana().first());
+    log.push(&log.add(ana().first(), ben().first(), Role::Reader));
+    assert_eq!(verdict(&log, rewrap(&log)), None, "it does follow the first");
+    let mut gone = log.clone();
+    gone.push(&log.remove(ana().first(), ben().principal()));
+    assert_eq!(verdict(&gone, add(&gone)), None);
+
+    log.push(&log.rewrap(ben().second()));
+    assert_eq!(verdict(&log, rewrap(&log)), Some(Refusal::NotASuccessor));
+    log.push(&log.remove(ana().first(), ben().principal()));
+    assert_eq!(verdict(&log, add(&log)), Some(Refusal::NotASuccessor));
+}
+
+#[test]
+fn the_last_entry_the_last_of_authority_and_the_opener_are_told_apart() {
+    let a = ana().first();
+    let mut log = Log::project(a);
+    let told = |log: &Log| (log.state.seq(), log.state.auth_seq(), log.state.epoch_seq());
+    assert_eq!(told(&log), (0, 0, 0));
+    log.push(&log.commit(a, Body::default()));
+    assert_eq!(told(&log), (1, 0, 0));
+    log.push(&log.rotate(a));
+    assert_eq!(told(&log), (2, 2, 2));
+    log.push(&log.add(a, ben().first(), Role::Reader));
+    assert_eq!(told(&log), (3, 3, 2));
+    log.push(&log.commit(a, Body::default()));
+    assert_eq!(told(&log), (4, 3, 2));
+    let (last, authority) = (&log.entries[4], &log.entries[3]);
+    assert_eq!((log.state.head(), log.state.auth_head()), (last.hash, authority.hash));
+    assert_eq!(log.state.time_ms(), last.entry.time_ms);
 }

@@ -2,7 +2,7 @@
 
 mod adoption;
 
-use holdfast_crypto::{Key32, hkdf_expand, labelled, sha256};
+use holdfast_crypto::{Key32, OVERHEAD_MIN, hkdf_expand, labelled, sha256};
 use holdfast_protocol::id::{Hash, RunId, SpaceId, VersionId};
 use holdfast_protocol::limits::STREAM_BOX;
 use holdfast_protocol::run::{
@@ -111,6 +111,18 @@ fn a_stream_box_opens_in_its_place_and_nowhere_else() {
     let huge = vec![line(&"x".repeat(STREAM_BOX))];
     let huge = seal_box(&huge, &log, of, Stream::Log, 3, &mut TestRng::new(1));
     assert!(open_box::<LogLine>(&huge, &log, of, Stream::Log, 3).is_err());
+    // The largest that is opened, and one letter more.
+    let boxed = |text: usize| {
+        let lines = vec![line(&"x".repeat(text))];
+        seal_box(&lines, &log, of, Stream::Log, 3, &mut TestRng::new(1))
+    };
+    let around = holdfast_protocol::cbor::encode(&vec![line(&"x".repeat(70_000))]).len() - 70_000;
+    let most = STREAM_BOX - OVERHEAD_MIN - around;
+    for (text, length, opens) in [(most, STREAM_BOX, true), (most + 1, STREAM_BOX + 16, false)] {
+        let sealed = boxed(text);
+        assert_eq!(sealed.len(), length);
+        assert_eq!(open_box::<LogLine>(&sealed, &log, of, Stream::Log, 3).is_ok(), opens);
+    }
     let point = MetricPoint {
         at_ms: 1,
         name: "loss".to_owned(),

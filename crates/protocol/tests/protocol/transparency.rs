@@ -256,6 +256,23 @@ fn a_checkpoint_is_of_its_log_and_whole() {
     }
 }
 
+/// Filled up with somebody's cosignature: what is longer is not looked at.
+#[test]
+fn a_checkpoint_of_the_limit_is_read_and_one_byte_more_is_not() {
+    let head = Head::sign(8, Hash([9; 32]), &key(7));
+    let text = head.checkpoint();
+    let filled = |length: usize| {
+        let around = text.len() + "\u{2014}  AAAAAAAA\n".len();
+        let filled = format!("{text}\u{2014} {} AAAAAAAA\n", "x".repeat(length - around));
+        assert_eq!(filled.len(), length);
+        Head::from_checkpoint(&filled, &head.key)
+    };
+    assert_eq!(filled(limits::CHECKPOINT), Ok(head.clone()));
+    for length in [limits::CHECKPOINT + 1, 2 * limits::CHECKPOINT] {
+        assert!(filled(length).is_err(), "{length}");
+    }
+}
+
 #[test]
 fn a_handle_is_tried_out_against_a_leaf_and_not_read_from_it() {
     let [a, b] = [1, 2].map(|n| Leaf::new(PrincipalId([n; 16]), "ana@example.org", 0, Hash([n; 32])));

@@ -1,6 +1,8 @@
 //! Witnesses: vectors of keys, cosignatures and requests, and everything that must not be co-signed or counted.
 
-use holdfast_crypto::{Secret, SignKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use holdfast_crypto::{Secret, SignKey, sha256};
 use holdfast_protocol::id::Hash;
 use holdfast_protocol::limits;
 use holdfast_protocol::transparency::{Head, Tree, leaf_hash};
@@ -187,6 +189,35 @@ fn keys_have_one_spelling() {
     ] {
         assert!(wrong.parse::<Witness>().is_err(), "{wrong:?}");
     }
+}
+
+/// Each with the id that belongs to it: what is wrong is the name or the key itself.
+#[test]
+fn names_are_plain_and_keys_can_carry_signatures() {
+    let spelled = |name: &str, kind: u8, key: &[u8]| {
+        let id = hex::encode(&sha256(&[name.as_bytes(), b"\n", &[kind], key])[..4]);
+        format!("{name}+{id}+{}", STANDARD.encode([&[kind], key].concat()))
+    };
+    let own = *key(21).public().as_bytes();
+    let reads = |text: String| text.parse::<Witness>().is_ok_and(|witness| witness.to_string() == text);
+    let longest = "n".repeat(limits::KEY_NAME);
+    for name in ["witness.example/w", "w", longest.as_str()] {
+        assert!(reads(spelled(name, 4, &own)), "{name}");
+    }
+    let longer = "n".repeat(limits::KEY_NAME + 1);
+    for name in ["", "a b", "a\u{a0}b", "a\u{7f}b", "a\nb", longer.as_str()] {
+        assert!(!reads(spelled(name, 4, &own)), "{name:?}");
+    }
+    for kind in [0, 1, 5] {
+        assert!(!reads(spelled("w", kind, &own)), "{kind}");
+    }
+    let mut small_order = [0; 32];
+    small_order[0] = 1;
+    assert!(!reads(spelled("w", 4, &small_order)));
+    assert!(!reads(spelled("w", 4, &own[1..])));
+    assert!(!reads(spelled("w", 4, &[&own[..], &[0]].concat())));
+    // A log's name follows from its key.
+    assert!(spelled("holdfast-directory/0", 1, &own).parse::<LogKey>().is_err());
 }
 
 #[test]

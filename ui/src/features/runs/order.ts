@@ -1,5 +1,5 @@
 // What a form about a run holds, and the order it makes. Whether that fits the task is not decided here.
-import type { FaultView, ParameterView, RunDetail, RunOrder, TaskView } from "../../generated/types";
+import type { FaultView, NodeView, ParameterView, RunDetail, RunOrder, TaskView } from "../../generated/types";
 
 /** An input or nothing, and which of its versions; the newest is "". */
 export interface Chosen {
@@ -72,3 +72,6 @@ export function saidOf(faults: readonly FaultView[], order: RunOrder, needed: st
     faults.map(({ field, what, next }) => [field, sent.has(field) ? `${capital(what)}. ${next}` : needed]),
   );
 }
+
+/** By what a node works in a project, as long as it does. */
+export const grantIn = (project: string, node: NodeView) => node.projects.find((one) => one.id === project && !one.over);

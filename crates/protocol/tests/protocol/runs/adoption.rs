@@ -5,12 +5,12 @@ use holdfast_protocol::entry::{Body, Role};
 use holdfast_protocol::id::{ItemId, VersionId};
 use holdfast_protocol::item::{Item, ItemKind};
 use holdfast_protocol::replay::Outcome;
-use holdfast_protocol::run::{End, RunSpec, SignedResult};
+use holdfast_protocol::run::{End, OutputKind, RunSpec, SignedResult};
 
-use crate::refusals::runs::ordered;
+use crate::refusals::runs::{ordered, ready};
 use crate::support::log::{Draft, Log};
 use crate::support::people::{ana, ben, node};
-use crate::support::runs::{adopted, made_item, result, run_key};
+use crate::support::runs::{self, adopted, capsule, made_item, output, result, run_key};
 use crate::support::things::{dataset, files, item, pack, put, version};
 
 const MADE: ItemId = ItemId([0x41; 16]);
@@ -45,6 +45,30 @@ fn whoever_contributes_takes_a_result_over_and_everybody_sees_what_made_it() {
     assert_eq!(seen.authority().runs()[&run].outcome, Outcome::Adopted(seq));
     assert!(seen.contents().maker(&ItemId([1; 16]), &VersionId([1; 16])).is_none());
     assert!(seen.authority().packs()[&pack(0x41).id].dropped_seq.is_none());
+}
+
+/// Each version is what its own output became, whatever else went into the item.
+#[test]
+fn two_outputs_in_one_item_are_told_apart() {
+    let mut log = ready();
+    let (by, to, again) = (ben().first(), node().first(), VersionId([0x42; 16]));
+    let mut spec = runs::spec(log.space(), to, 0x41);
+    let mut second = output("second", OutputKind::Model, 0x42);
+    second.item = MADE;
+    spec.outputs.push(second);
+    log.push(&log.order(by, to, &spec, Some(&capsule(&spec, by, to))));
+    let signed = succeeded(&spec);
+    let [mut both, more] = [0, 1].map(|place| {
+        let made = &signed.result.made[place];
+        made_item(made, OutputKind::Model, &run_key(spec.run), ben().principal())
+    });
+    both.versions.extend(more.versions);
+    log.push(&log.adopt(by, spec.run, &[pack(0x41), pack(0x42)], &signed, vec![both]));
+    let seen = log.read_as(ana()).unwrap();
+    for version in [VERSION, again] {
+        assert_eq!(seen.contents().maker(&MADE, &version).unwrap().0, spec.run);
+    }
+    assert!(seen.contents().maker(&ItemId([0x42; 16]), &again).is_none());
 }
 
 /// A stop may come too late, and a node that is withdrawn has done what it has done.
