@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::rng;
 use crate::session::Session;
 use crate::spaces::Draft;
+use crate::vault::kept_in;
 
 /// How long an invitation is good for.
 pub const GOOD_FOR_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -241,20 +242,16 @@ impl Session {
     /// See [`Error`].
     pub async fn waiting_invitations(&self, project: SpaceId) -> Result<Vec<Waiting>> {
         let vault = self.vault().await?;
-        let mut waiting: Vec<Waiting> = vault
-            .space
-            .contents()
-            .items()
-            .values()
-            .filter_map(|item| match item.versions.last().map(|version| &version.content) {
-                Some(Content::Invitation {
+        let mut waiting: Vec<Waiting> = kept_in(&vault.space)
+            .filter_map(|kept| match kept {
+                Content::Invitation {
                     id,
                     space,
                     role,
                     handle,
                     expires_ms,
                     ..
-                }) if *space == project => Some(Waiting {
+                } if *space == project => Some(Waiting {
                     id: *id,
                     handle: handle.clone(),
                     role: *role,

@@ -191,7 +191,7 @@ pub(crate) fn pins_in(vault: &Space) -> Vec<PersonPin> {
 }
 
 /// The newest of each piece of bookkeeping.
-fn kept_in(vault: &Space) -> impl Iterator<Item = &Content> {
+pub(crate) fn kept_in(vault: &Space) -> impl Iterator<Item = &Content> {
     let items = vault.contents().items().values();
     items
         .filter_map(|item| item.versions.last())

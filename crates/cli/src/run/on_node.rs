@@ -143,7 +143,7 @@ pub(super) fn start(screen: Screen, common: &Common, args: NodeStart) -> u8 {
 }
 
 async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
-    let mut told = Stop::listen()?;
+    let mut signals = Stop::listen()?;
     let place = Place::open(common)?;
     let lock = match place.owner().await? {
         Owner::Me(lock) => lock,
@@ -188,7 +188,7 @@ async fn work(screen: Screen, common: &Common, args: NodeStart) -> Result<()> {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        told.told().await;
+        signals.told().await;
         stopping.cancel();
     });
     let ended = node.run(stop).await;
