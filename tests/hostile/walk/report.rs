@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::draw::kinds;
 use super::mischief::{Ends, Operator};
-use super::steps::Step;
 
 /// Exchanges that a step is thought to have before one of its kind was taken.
 const LENGTH: u64 = 6;
@@ -38,6 +38,14 @@ pub(super) struct Report {
     mischief: BTreeMap<&'static str, Ends>,
     /// Devices that were opened again by the Master Key because the server said that they were signed out.
     pub(super) locked: usize,
+    /// How often boxes were read that were spoiled in two ways.
+    pub(super) spoiled: usize,
+    /// How often somebody was given keys that open and others that do not.
+    pub(super) wrapped: usize,
+    /// Runs that a node began.
+    pub(super) runs: usize,
+    /// Signatures that were held against what their makers know.
+    pub(super) signatures: usize,
 }
 
 impl Report {
@@ -91,6 +99,10 @@ impl Report {
             }
         }
         self.locked += other.locked;
+        self.spoiled += other.spoiled;
+        self.wrapped += other.wrapped;
+        self.runs += other.runs;
+        self.signatures += other.signatures;
     }
 
     pub(super) fn codes(&self) -> impl Iterator<Item = &String> {
@@ -112,6 +124,10 @@ impl Report {
                 ends.tried, ends.idle, ends.refused, ends.withstood, ends.codes
             );
         }
+        println!(
+            "{} runs were begun; {} signatures were read; {} boxes and {} keys did not open, and nobody saw why",
+            self.runs, self.signatures, self.spoiled, self.wrapped
+        );
         println!("{} devices were locked by a lie; {took:.1?} in all", self.locked);
     }
 
@@ -148,7 +164,18 @@ impl Report {
         if !long {
             return;
         }
-        let missing: Vec<_> = Step::kinds().filter(|kind| !self.has(kind)).collect();
+        assert!(
+            self.signatures > steps / 2
+                && self.spoiled > steps / 30
+                && self.wrapped > steps / 30
+                && (self.runs > 0 || steps < 500),
+            "only {} runs, {} signatures, {} boxes and {} keys",
+            self.runs,
+            self.signatures,
+            self.spoiled,
+            self.wrapped
+        );
+        let missing: Vec<_> = kinds().filter(|kind| !self.has(kind)).collect();
         assert!(missing.is_empty(), "nobody did any of {missing:?}");
         let unused: Vec<_> = Operator::all()
             .into_iter()
