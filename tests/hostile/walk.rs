@@ -70,7 +70,7 @@ use holdfast_tests::layer::{Attack, Course, Exchange, Layer, Seen as Said};
 use self::disk::Disk;
 use self::draw::{Names, draw, draw_towards, kinds};
 use self::mischief::{Armed, Mischief, Operator};
-use self::model::{Seen, Shown, World};
+use self::model::{Known, Seen, Shown, Stand, World};
 use self::nodes::Node;
 use self::person::Person;
 use self::report::{Report, Took};
@@ -131,6 +131,10 @@ struct Walk {
     held: BTreeMap<(usize, SpaceId), BTreeSet<[u8; 32]>>,
     /// Whose keys these are.
     owners: BTreeMap<Hash, usize>,
+    /// How often somebody's keys had been changed, by what a device had of them.
+    counters: BTreeMap<(usize, PrincipalId), u32>,
+    /// What devices said that were copied to be tried something on.
+    beside: Vec<(usize, Vec<Exchange>)>,
     report: Report,
 }
 
@@ -172,11 +176,13 @@ impl Walk {
             copy: None,
             last: BTreeMap::new(),
             held: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            beside: Vec::new(),
             report: Report::default(),
         }
     }
 
-    /// The next step. A third of them go towards a kind that was not seen, so that each walk has all of them.
+    /// The next step. A third of them go towards a kind that was not taken yet, so that each walk has all of them.
     fn draw(&mut self) -> Step {
         let (scene, number) = (&self.scene, self.ids.len());
         let mut names = Names {
@@ -186,11 +192,11 @@ impl Walk {
             nodes: &self.nodes,
             computer: &|name| Node::new(number, name.to_owned(), scene.way(), scene.stage.folder()),
         };
-        let goes = names.dice.below(3) == 0;
         let (report, world, people) = (&self.report, &self.world, self.people.len());
-        let mut unseen = kinds().filter(|kind| goes && !report.has(kind));
-        unseen
-            .find_map(|kind| draw_towards(kind, world, people, &mut names))
+        let wanted: Vec<_> = kinds().filter(|kind| report.wants(kind)).collect();
+        let towards = (names.dice.below(3) == 0 && !wanted.is_empty()).then(|| names.dice.one_of(&wanted));
+        towards
+            .and_then(|kind| draw_towards(kind, world, people, &mut names))
             .unwrap_or_else(|| draw(world, people, &mut names))
     }
 
@@ -293,6 +299,9 @@ impl Walk {
         self.compare(&step, worlds, failed && !gone_on, &told).await;
         self.heads_are_of_the_log(&heads, &told).await;
         self.disk_is_in_order(&told);
+        if matches!(step.what, What::TakeOver) && done_to.is_none() && !failed {
+            self.nothing_was_left(&step, &told).await;
+        }
         if number.is_multiple_of(ALIKE_EVERY) {
             self.nothing_shows_what_opens(&told).await;
         }
@@ -330,6 +339,10 @@ impl Walk {
         };
         if let Some((rows, session)) = &done.device {
             (person.rows, person.session) = (rows.clone(), session.clone());
+            if matches!(step.what, What::Reinstall) {
+                // It knows nobody.
+                self.counters.retain(|(who, _), _| *who != step.who);
+            }
         }
         match &step.what {
             What::ChangeKeys(_) if done.error.is_none() => person.changes += 1,
@@ -370,10 +383,7 @@ impl Walk {
     }
 
     /// What a device shows with an honest server.
-    async fn seen_by(
-        &self,
-        person: &Person,
-    ) -> Result<(BTreeMap<SpaceId, Shown>, Vec<(PrincipalId, Hash, model::State)>), String> {
+    async fn seen_by(&self, person: &Person) -> Result<(BTreeMap<SpaceId, Shown>, Vec<Known>), String> {
         let said = |error: Error| format!("{}, with an honest server: {} {error}", person.handle, error.code());
         let all = person.session.all_projects().await.map_err(said)?;
         if let Some(trouble) = all.trouble.into_iter().next() {
@@ -387,9 +397,12 @@ impl Walk {
         if let Some(error) = wrong.into_iter().next() {
             return Err(said(error));
         }
-        let people = known
-            .into_iter()
-            .map(|one| (one.bundle.bundle.principal, one.bundle.hash, one.state));
+        let people = known.into_iter().map(|one| Known {
+            principal: one.bundle.bundle.principal,
+            bundle: one.bundle.hash,
+            counter: one.bundle.bundle.counter,
+            state: one.state,
+        });
         Ok((projects.collect(), people.collect()))
     }
 
@@ -453,6 +466,7 @@ impl Walk {
             let session = person.sign_in(&rows).await.expect("an honest server");
             (person.rows, person.session) = (rows, session);
         }
+        self.counters.clear();
         for person in &self.people {
             let (projects, _) = self.seen_by(person).await.expect("an honest server");
             for (id, project) in before
@@ -492,7 +506,10 @@ async fn walk(seed: u64, steps: usize) -> Report {
         Box::pin(walk.step(number)).await;
     }
     Box::pin(walk.come_home()).await;
+    let orders = walk.world.projects.values().flat_map(|project| project.runs.values());
+    walk.report.adopted = orders.filter(|order| order.stand == Stand::TakenOver).count();
     walk.report.signatures = walk.sent.signatures;
+    walk.report.is_worth_something(steps, steps >= 100);
     walk.report
 }
 
@@ -525,5 +542,4 @@ async fn whatever_is_done_on_the_way_a_step_is_taken_or_not() {
         failed.join("\n")
     );
     super::every_leaf::are_explained(all.codes().filter(|code| !code.starts_with("http-")));
-    all.is_worth_something(rounds * steps, steps >= 100);
 }

@@ -66,7 +66,7 @@ pub(super) async fn boxes(person: &Person, shown: &Shown, name: &str, version: u
     let first = dice.below(WAYS.len() as u64);
     let second = (first + 1 + dice.below(WAYS.len() as u64 - 1)) % WAYS.len() as u64;
     let ways = [first, second].map(|way| usize::try_from(way).unwrap_or(0));
-    // As both of them find it: what is kept of the listing is kept.
+    // How much there is to be read.
     let before = person.layer.record().len();
     Box::pin(person.download(shown, name, version))
         .await
@@ -181,7 +181,9 @@ fn longer(entry: &SignedEntry) -> impl Attack + use<> {
 /// New keys of a project that open for their recipient, or do not, for several reasons, among them one that no private key has a part
 /// in. All of those look alike. And what is asked for is the same as where they open, but for the log of keys: a device compares the
 /// head that a new entry names once it has taken that entry, and not before.
-pub(super) async fn wraps(owner: &Person, member: &Person, space: SpaceId, url: &str) {
+///
+/// Gives what the member's devices said.
+pub(super) async fn wraps(owner: &Person, member: &Person, space: SpaceId, url: &str) -> Vec<Exchange> {
     let caught = Arc::new(Mutex::new(None));
     let (layer, session) = Copied::of(owner, url).await.opened().await;
     layer.attack(Swallow(caught.clone()));
@@ -239,7 +241,7 @@ pub(super) async fn wraps(owner: &Person, member: &Person, space: SpaceId, url: 
         ),
     ];
     let copied = Copied::of(member, url).await;
-    let mut seen: Vec<Vec<Sight>> = Vec::new();
+    let (mut seen, mut said) = (Vec::<Vec<Sight>>::new(), Vec::new());
     for (number, (what, entry)) in all.iter().enumerate() {
         let entry = entry.as_ref().expect("an entry");
         let (layer, session) = copied.opened().await;
@@ -251,10 +253,22 @@ pub(super) async fn wraps(owner: &Person, member: &Person, space: SpaceId, url: 
         });
         let is_taken = view.is_some_and(|view| view.space.authority().head() == entry.hash);
         let opened = view.is_some_and(|view| view.space.current_key().is_some());
-        assert_eq!(is_taken && opened, number == 0, "a key that is {what} is taken");
+        assert_eq!(
+            is_taken,
+            number == 0,
+            "a key that is {what} is taken, or the right one is not"
+        );
+        assert!(opened || number > 0, "the right key does not open");
         seen.push(seen_since(&layer, 0));
+        said.extend(layer.record());
     }
     let (good, bad) = (&seen[0], &seen[1]);
+    let proofs = |seen: &[Sight]| seen.iter().filter(|(place, ..)| place.starts_with(PROOF)).count();
+    assert!(
+        proofs(good) <= proofs(bad) + 1,
+        "{}: it asks for more than one proof where a key opens",
+        member.handle
+    );
     let good: Vec<_> = good.iter().filter(|(place, ..)| !place.starts_with(PROOF)).collect();
     let without: Vec<_> = bad.iter().filter(|(place, ..)| !place.starts_with(PROOF)).collect();
     assert_eq!(good, without, "{}: it shows whether a key opens", member.handle);
@@ -265,4 +279,5 @@ pub(super) async fn wraps(owner: &Person, member: &Person, space: SpaceId, url: 
             member.handle
         );
     }
+    said
 }

@@ -117,10 +117,17 @@ fn comes_after(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// A step of this kind, or the next one on the way to it.
+/// A step of this kind, or one on the way to it: mostly the next one, and now and then one before, for what is there may have come
+/// to nothing.
 pub(super) fn draw_towards(kind: &'static str, world: &World, people: usize, names: &mut Names<'_>) -> Option<Step> {
-    draw_kind(kind, world, people, names)
-        .or_else(|| comes_after(kind).and_then(|before| draw_towards(before, world, people, names)))
+    if let Some(step) = draw_kind(kind, world, people, names) {
+        return Some(step);
+    }
+    let mut before = comes_after(kind)?;
+    if names.dice.below(4) == 0 {
+        before = comes_after(before).unwrap_or(before);
+    }
+    draw_towards(before, world, people, names)
 }
 
 /// A step of this kind; `None` where nobody can take one.
@@ -139,7 +146,9 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
                 false => format!("in clear {}", names.dice.below(1000)),
             };
             let members = BTreeMap::from([(anybody, Role::Owner)]);
+            *names.made += 1;
             let made = Project {
+                number: *names.made,
                 name,
                 encrypted,
                 members,
@@ -160,10 +169,12 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
         "work" => {
             // Those that have done all they were ordered to do only look in now and then.
             let idle = names.dice.below(6) == 0;
+            let is_left = |node: &Node, run: &RunId| !world.results.contains_key(run) && !node.refused.contains(run);
             let has_work = |node: &&Node| {
-                let orders = world.projects.values().flat_map(|project| &project.runs);
+                let serves = |project: &&Project| project.nodes.contains_key(&node.number);
+                let orders = world.projects.values().filter(serves).flat_map(|project| &project.runs);
                 let mut open = orders.filter(|(_, order)| order.stand == Stand::Open && order.node == node.number);
-                open.any(|(run, _)| idle || !world.results.contains_key(run))
+                open.any(|(run, order)| idle || !order.broken && is_left(node, run))
             };
             let busy: Vec<usize> = names.nodes.iter().filter(has_work).map(|node| node.number).collect();
             let node = names.one(&busy)?;
@@ -176,10 +187,11 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
         }
         _ => {}
     }
+    let waits = |(id, order): (&RunId, &Order)| order.stand != Stand::TakenOver && world.results.contains_key(id);
     let places: Vec<(SpaceId, usize, Role)> = world
-        .projects
-        .iter()
-        .flat_map(|(space, project)| project.members.iter().map(|(who, role)| (*space, *who, *role)))
+        .in_order()
+        .into_iter()
+        .flat_map(|(space, project)| project.members.iter().map(move |(who, role)| (space, *who, *role)))
         .filter(|(_, _, role)| match kind {
             "share" | "invite" | "remove" | "set role" | "rotate" | "relock" | "authorise" | "withdraw node" => {
                 *role == Role::Owner
@@ -190,10 +202,16 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
         })
         .filter(|(space, ..)| {
             let project = &world.projects[space];
-            let has_data = project.data.keys().any(|name| !project.trashed.contains(name));
+            let is_there = |name: &String| !project.trashed.contains(name);
+            let has_data = project.data.keys().any(is_there);
             match kind {
                 "authorise" => has_data,
                 "order" => has_data && !project.nodes.is_empty(),
+                "take over" => project.runs.iter().any(waits),
+                "withdraw run" => project.runs.values().any(|order| order.stand == Stand::Open),
+                "withdraw node" => !project.nodes.is_empty(),
+                "change secret" => project.secrets.keys().any(is_there),
+                "restore" => !project.trashed.is_empty(),
                 _ => true,
             }
         })
@@ -282,7 +300,9 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
             let all: Vec<(usize, NodeScope)> = project.nodes.iter().map(|(node, (scope, _))| (*node, *scope)).collect();
             let ((node, scope), name) = (names.one(&all)?, names.one(&data)?);
             let version = names.dice.below(project.data[&name].len() as u64);
+            *names.made += 1;
             here(What::Order(Order {
+                number: *names.made,
                 node,
                 scope,
                 by: who,
@@ -292,19 +312,12 @@ fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names
             }))
         }
         "withdraw run" => {
-            let open = project
-                .runs
-                .iter()
-                .filter(|(_, order)| order.stand == Stand::Open && (order.by == who || role == Role::Owner));
-            let open: Vec<RunId> = open.map(|(id, _)| *id).collect();
+            let may = |order: &Order| order.stand == Stand::Open && (order.by == who || role == Role::Owner);
+            let open = project.orders().into_iter().filter(|(_, order)| may(order));
+            let open: Vec<RunId> = open.map(|(id, _)| id).collect();
             here(What::WithdrawRun(names.one(&open)?))
         }
-        "take over" => {
-            let waits =
-                |(id, order): (&RunId, &Order)| order.stand != Stand::TakenOver && world.results.contains_key(id);
-            project.runs.iter().any(waits).then_some(())?;
-            here(What::TakeOver)
-        }
+        "take over" => here(What::TakeOver),
         _ => None,
     }
 }

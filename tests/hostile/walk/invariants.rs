@@ -2,14 +2,17 @@
 
 use holdfast_protocol::entry::{NodeScope, Role};
 use holdfast_protocol::id::{Hash, SpaceId};
+use holdfast_protocol::replay::Outcome;
+use holdfast_protocol::wire::RunState;
 use holdfast_testkit::phrase;
 use holdfast_tests::layer::Exchange;
 use holdfast_tests::opener::raw_log;
 
-use super::model::{Seen, Shown, World};
+use super::model::{Project, Seen, Shown, World};
 use super::nodes::{Node, Worked};
+use super::person::Person;
 use super::sent::Sender;
-use super::steps::Step;
+use super::steps::{Step, What};
 use super::{Last, Walk, alike};
 use crate::scene::wrapped_to;
 
@@ -37,9 +40,19 @@ impl Walk {
             }
         }
         for (who, people) in seen.people.iter().enumerate() {
-            for (principal, bundle, _) in people {
-                let owner = self.owners.get(bundle).map(|owner| self.ids[*owner]);
-                assert_eq!(owner, Some(*principal), "{told}: {who} has keys that are not theirs");
+            for known in people {
+                let owner = self.owners.get(&known.bundle).map(|owner| self.ids[*owner]);
+                assert_eq!(
+                    owner,
+                    Some(known.principal),
+                    "{told}: {who} has keys that are not theirs"
+                );
+                let before = self.counters.insert((who, known.principal), known.counter);
+                assert!(
+                    before.is_none_or(|before| before <= known.counter),
+                    "{told}: {who} went back to earlier keys of {}",
+                    known.principal
+                );
             }
         }
         for (id, project) in self.world.projects.iter().filter(|(_, project)| project.encrypted) {
@@ -71,18 +84,12 @@ impl Walk {
             does: (number == step.who).then_some(step.kind),
             master_key,
         };
-        let people = self.people.iter().map(|person| {
+        let person = |person: &Person| {
             let vault = person.session.account().vault;
-            let principal = Some(self.ids[person.number]);
-            let sender = sender(
-                person.number,
-                &person.handle,
-                principal,
-                vault,
-                person.key(person.changes),
-            );
-            (sender, person.layer.clone())
-        });
+            let (principal, master_key) = (Some(self.ids[person.number]), person.key(person.changes));
+            sender(person.number, &person.handle, principal, vault, master_key)
+        };
+        let people = self.people.iter().map(|one| (person(one), one.layer.clone()));
         let node = |node: &Node, principal| {
             let sender = sender(node.number, &node.name, principal, NO_VAULT, phrase(&node.name));
             (sender, node.layer.clone())
@@ -103,6 +110,16 @@ impl Walk {
             }
             news.push((sender, sent));
         }
+        for (number, sent) in std::mem::take(&mut self.beside) {
+            let mut sender = person(&self.people[number]);
+            sender.does = None;
+            news.push((sender, sent));
+        }
+        // Whom somebody puts out is not in any more where the new key is made.
+        let worlds = match step.what {
+            What::Remove(_) | What::WithdrawNode(_) => &worlds[worlds.len() - 1..],
+            _ => worlds,
+        };
         for (sender, exchange) in news
             .iter()
             .flat_map(|(sender, sent)| sent.iter().map(move |one| (sender, one)))
@@ -154,40 +171,61 @@ impl Walk {
         let dice = &mut self.dice;
         let drawn =
             |dice: &mut holdfast_tests::Dice, all: usize| usize::try_from(dice.below(all.max(1) as u64)).unwrap_or(0);
-        let all: Vec<_> = self.world.projects.iter().collect();
-        let Some((id, project)) = all.get(drawn(dice, all.len())) else {
-            return;
+        let all = self.world.in_order();
+        let there = |project: &Project| -> Vec<String> {
+            let names = project.data.keys();
+            names.filter(|name| !project.trashed.contains(*name)).cloned().collect()
         };
-        let members: Vec<usize> = project.members.keys().copied().collect();
-        let reader = &self.people[members[drawn(dice, members.len())]];
-        let there: Vec<&String> = project
-            .data
-            .keys()
-            .filter(|name| !project.trashed.contains(*name))
-            .collect();
-        if let Some(name) = there.get(drawn(dice, there.len())) {
-            let version = drawn(dice, project.data[*name].len());
-            let view = reader.session.view(**id).await.expect("an honest server");
+        let with_data: Vec<_> = all.iter().filter(|(_, project)| !there(project).is_empty()).collect();
+        if let Some((id, project)) = with_data.get(drawn(dice, with_data.len())) {
+            let members: Vec<usize> = project.members.keys().copied().collect();
+            let reader = &self.people[members[drawn(dice, members.len())]];
+            let names = there(project);
+            let name = &names[drawn(dice, names.len())];
+            let version = drawn(dice, project.data[name].len());
+            let view = reader.session.view(*id).await.expect("an honest server");
             let shown = Shown::of(&view);
             if Box::pin(alike::boxes(reader, &shown, name, version, dice)).await {
                 self.report.spoiled += 1;
             }
         }
-        let owners: Vec<usize> = members
+        let shared: Vec<_> = all
             .iter()
-            .copied()
-            .filter(|who| project.role(*who) == Some(Role::Owner))
+            .filter(|(_, project)| project.encrypted && project.members.len() > 1)
             .collect();
-        let owner = owners[drawn(dice, owners.len())];
-        let others: Vec<usize> = members.into_iter().filter(|who| *who != owner).collect();
-        if let Some(member) = others.get(drawn(dice, others.len()))
-            && project.encrypted
-        {
+        if let Some((id, project)) = shared.get(drawn(dice, shared.len())) {
+            let members: Vec<usize> = project.members.keys().copied().collect();
+            let owners: Vec<usize> = members
+                .iter()
+                .copied()
+                .filter(|who| project.role(*who) == Some(Role::Owner))
+                .collect();
+            let owner = owners[drawn(dice, owners.len())];
+            let others: Vec<usize> = members.into_iter().filter(|who| *who != owner).collect();
+            let member = others[drawn(dice, others.len())];
             println!("{told}: afterwards {member} is given keys that do not open");
             let url = self.scene.stage.url();
-            Box::pin(alike::wraps(&self.people[owner], &self.people[*member], **id, &url)).await;
+            let (owner, person) = (&self.people[owner], &self.people[member]);
+            let said = Box::pin(alike::wraps(owner, person, *id, &url)).await;
+            self.beside.push((member, said));
             self.report.wrapped += 1;
         }
+    }
+
+    /// After somebody took results over, undisturbed, none is left.
+    pub(super) async fn nothing_was_left(&self, step: &Step, told: &str) {
+        let session = &self.people[step.who].session;
+        let view = session.view(step.space).await.expect("an honest server");
+        let runs = session.runs(&view.space).await.expect("an honest server");
+        let left = runs.iter().find(|run| {
+            let has_result = run.row.as_ref().is_some_and(|row| row.state == RunState::Ended);
+            has_result && run.ordered.outcome == Outcome::Open
+        });
+        assert!(
+            left.is_none(),
+            "{told}: a result was left: {:?}",
+            left.map(|run| run.ordered.run)
+        );
     }
 
     /// A node as it is after a step.
@@ -239,8 +277,10 @@ impl Walk {
                 };
                 let place = (node.number, *id);
                 let Some((scope, _)) = project.nodes.get(&node.number) else {
-                    let held = self.held.get(&place);
-                    let has = held.is_some_and(|held| shown.key.is_some_and(|key| held.contains(&key)));
+                    let seen = node.session().view(*id).await.ok();
+                    let own = seen.and_then(|view| Shown::of(&view).key);
+                    let mut held = self.held.get(&place).into_iter().flatten().chain(&own);
+                    let has = shown.key.is_some_and(|key| held.any(|held| *held == key));
                     assert!(
                         !has || !project.encrypted,
                         "{told}: {} is out of {id} and has its key",

@@ -26,11 +26,10 @@ pub(super) struct World {
     pub(super) left: BTreeSet<(usize, SpaceId)>,
 }
 
-/// How sure somebody is of somebody's keys.
-pub(super) type State = PinState;
-
 #[derive(Clone, Default)]
 pub(super) struct Project {
+    /// In the order of their making, in which they are drawn: ids are another in each walk.
+    pub(super) number: usize,
     pub(super) name: String,
     pub(super) encrypted: bool,
     pub(super) members: BTreeMap<usize, Role>,
@@ -49,6 +48,8 @@ pub(super) struct Project {
 /// A run that somebody ordered.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
+    /// In the order of their making.
+    pub(super) number: usize,
     pub(super) node: usize,
     /// What the node had been given then.
     pub(super) scope: NodeScope,
@@ -79,6 +80,13 @@ impl Project {
         self.members.remove(&who);
         let his = self.runs.values_mut().filter(|order| order.by == who);
         his.for_each(|order| order.broken = true);
+    }
+
+    /// Runs in the order in which they were ordered.
+    pub(super) fn orders(&self) -> Vec<(RunId, &Order)> {
+        let mut all: Vec<_> = self.runs.iter().map(|(id, order)| (*id, order)).collect();
+        all.sort_by_key(|(_, order)| order.number);
+        all
     }
 
     pub(super) fn role(&self, who: usize) -> Option<Role> {
@@ -224,8 +232,17 @@ impl Shown {
 pub(super) struct Seen {
     /// By person.
     pub(super) projects: Vec<BTreeMap<SpaceId, Shown>>,
-    /// Whom each has keys of, which, and what is said of them.
-    pub(super) people: Vec<Vec<(PrincipalId, Hash, State)>>,
+    /// Whom each has keys of.
+    pub(super) people: Vec<Vec<Known>>,
+}
+
+/// Somebody's keys as somebody else has them.
+pub(super) struct Known {
+    pub(super) principal: PrincipalId,
+    pub(super) bundle: Hash,
+    /// How often they were changed.
+    pub(super) counter: u32,
+    pub(super) state: PinState,
 }
 
 impl World {
@@ -236,6 +253,13 @@ impl World {
             let given = project.nodes.get(&who).map(|(scope, _)| *scope);
             project.members.contains_key(&who) || given == Some(NodeScope::Project)
         })
+    }
+
+    /// Projects in the order in which they were made.
+    pub(super) fn in_order(&self) -> Vec<(SpaceId, &Project)> {
+        let mut all: Vec<_> = self.projects.iter().map(|(id, project)| (*id, project)).collect();
+        all.sort_by_key(|(_, project)| project.number);
+        all
     }
 
     /// The world with what is new in it found, if this is what everybody sees; else what is not.
@@ -297,9 +321,15 @@ impl World {
         }
         // What they could have checked and what was said of it.
         for (who, people) in seen.people.iter().enumerate() {
-            for (principal, bundle, state) in people {
+            for Known {
+                principal,
+                bundle,
+                state,
+                ..
+            } in people
+            {
                 let checked = self.checked.contains(&(who, *bundle));
-                if checked != (*state == State::Checked) {
+                if checked != (*state == PinState::Checked) {
                     return Err(format!(
                         "{who} calls the keys of {principal} {state:?}, and they were checked: {checked}"
                     ));

@@ -22,7 +22,7 @@ use super::model::{Order, Stand, World};
 use super::person::Person;
 use crate::rows::Rows;
 
-/// How long an authorisation is good for; orders half of it.
+/// How long an authorisation is good for; orders a quarter of it.
 const GOOD_FOR_MS: u64 = 24 * 3600 * 1000;
 /// How often a run may be begun.
 const ATTEMPTS: u32 = 3;
@@ -43,6 +43,8 @@ pub(super) struct Node {
     unsent: Vec<Unsent>,
     /// Attempts that were noted as begun.
     pub(super) begun: BTreeSet<(RunId, u32)>,
+    /// Runs that it said it does not do.
+    pub(super) refused: BTreeSet<RunId>,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,7 @@ impl Node {
             folder,
             unsent: Vec::new(),
             begun: BTreeSet::new(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -133,6 +136,12 @@ impl Node {
             limits: Vec::new(),
             operators: Vec::new(),
         }
+    }
+
+    async fn refuse(&mut self, of: Attempt, code: &str) -> Result<(), Error> {
+        self.session().api().refuse_run(of, code).await?;
+        self.refused.insert(of.run);
+        Ok(())
     }
 
     /// Sends what is left of before. What the server does not want is over.
@@ -247,7 +256,7 @@ async fn turn(node: &mut Node, world: &World, succeeds: bool, worked: &mut Worke
         Ok(accepted) => accepted,
         Err(refused) => {
             worked.took = Some((of, Err(refused.code.clone())));
-            return session.api().refuse_run(of, &refused.code).await;
+            return node.refuse(of, &refused.code).await;
         }
     };
     let Attempt { space, run, attempt } = of;
@@ -264,7 +273,7 @@ async fn turn(node: &mut Node, world: &World, succeeds: bool, worked: &mut Worke
         Ok(()) => assert!(node.begun.insert((run, attempt)), "it is begun a second time"),
         Err(Error::AlreadyExists(_)) => {
             worked.took = Some((of, Err("run-repeated".into())));
-            return session.api().refuse_run(of, "run-repeated").await;
+            return node.refuse(of, "run-repeated").await;
         }
         Err(other) => return Err(other),
     }
@@ -274,7 +283,7 @@ async fn turn(node: &mut Node, world: &World, succeeds: bool, worked: &mut Worke
         Ok(()) if succeeds => (End::Succeeded, ""),
         Ok(()) => (End::Failed, "It ended with 1."),
         // Nothing of it was begun, and the next attempt would find the same.
-        Err(Error::Damaged { .. }) => return session.api().refuse_run(of, "run-input").await,
+        Err(Error::Damaged { .. }) => return node.refuse(of, "run-input").await,
         Err(_) => (End::BrokenOff, "The node could not go on."),
     };
     let result = accepted.result(end, sentence.into(), started_ms, session.now_ms());

@@ -41,7 +41,7 @@ pub(super) enum What {
     Look,
     /// Compares the six words that somebody says, or others.
     Compare(usize, bool),
-    /// Does what nobody may who is no owner, no writer, not in.
+    /// Does what nobody may who is no owner, or no writer.
     Overreach,
     /// Locks and opens quickly.
     Unlock,
@@ -187,7 +187,28 @@ impl Step {
             }
             _ => {}
         }
+        let project = world.projects.get(&space);
+        if project.is_some_and(|project| project.role(who) == Some(Role::Owner)) && self.renews() {
+            let last = worlds.last_mut().expect("the one that is");
+            last.left.retain(|(_, left)| *left != space);
+        }
         worlds
+    }
+
+    /// Whether an owner who does this has renewed the key first, where somebody has left.
+    fn renews(&self) -> bool {
+        matches!(
+            self.what,
+            What::Upload(..)
+                | What::Secret(..)
+                | What::ChangeSecret(..)
+                | What::Trash(_)
+                | What::Restore(_)
+                | What::Rename(_)
+                | What::Order(_)
+                | What::Remove(_)
+                | What::Rotate
+        )
     }
 
     /// Takes it.
@@ -369,17 +390,22 @@ async fn compare(me: &Person, other: &Person, right: bool) -> Result<(), Error> 
         .map(drop)
 }
 
-/// Everything that he may not do must be refused; what is refused first is told.
+/// Everything that he may not do must be refused, and for that reason; what is refused first is told, or what is refused for another.
 async fn overreach(me: &Person, space: SpaceId, world: &World) -> Result<(), Error> {
     let project = &world.projects[&space];
     let mut first = None;
     let mut refused = |what: &str, ended: Result<(), Error>| match ended {
         Ok(()) => panic!("{} may not {what}, and did", me.handle),
         Err(error) => {
-            first.get_or_insert(error);
+            let is_other = |first: &Error| first.code() == "not-allowed" && error.code() != "not-allowed";
+            if first.as_ref().is_none_or(is_other) {
+                first = Some(error);
+            }
         }
     };
-    refused("rotate", me.session.rotate(space).await);
+    if project.encrypted {
+        refused("rotate", me.session.rotate(space).await);
+    }
     refused(
         "promote",
         me.session.set_role(space, me.session.principal(), Role::Owner).await,
