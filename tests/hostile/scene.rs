@@ -57,14 +57,9 @@ impl Scene {
         self.canaries.make(Class::Sealed, label)
     }
 
-    /// A way to the server.
-    pub(crate) fn way(&self) -> Arc<Layer> {
-        Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")))
-    }
-
     /// The way of a new device, and the device.
     pub(crate) async fn device(&self, name: &str) -> (Arc<Layer>, Host) {
-        let layer = self.way();
+        let layer = Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")));
         let host = self.stage.device_over(name, layer.clone()).await;
         (layer, host)
     }
@@ -77,7 +72,7 @@ impl Scene {
 
     /// The same, on a device whose rows are at hand.
     pub(crate) async fn desk_on(&self, handle: &str, store: Arc<dyn Store>) -> Desk {
-        let layer = self.way();
+        let layer = Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")));
         let host = Host {
             transport: layer.clone(),
             store,
