@@ -300,8 +300,12 @@ impl Session {
                 && pending.sources == request.sources
                 && memo.include_hidden() == request.include_hidden
             {
-                if state.contents().is_purged(&memo.item) {
-                    // Its item is gone for good, and sealed chunks belong to their item: begun anew as another one.
+                let (item, version) = (memo.item, pending.version);
+                if state.contents().is_purged(&item)
+                    || committed(state, item, version).is_none() && was_committed(state, journal, version).await?
+                {
+                    // Its item is gone for good, and sealed chunks belong to their item: begun anew as another one. Or an owner
+                    // forgot the version, or locked it again, before this device learned that it was there.
                     transfer::abandon(&self.pack_server(), journal, pending.version, &request.spool).await?;
                     continue;
                 }
@@ -450,6 +454,14 @@ fn committed(state: &Space, item: ItemId, version: VersionId) -> Option<(usize, 
     let item = state.contents().items().get(&item)?;
     let index = item.versions.iter().position(|known| known.id == version)?;
     Some((index + 1, &item.versions[index]))
+}
+
+/// Whether a log names a pack of a trail: what the trail is of was committed then, whatever became of it since. A pack can't be named
+/// again, and its keys stand in a body that others have.
+pub(crate) async fn was_committed(state: &Space, trails: &Arc<dyn JournalStore>, trail: VersionId) -> Result<bool> {
+    let packs = transfer::packs(trails, trail).await?;
+    let named = state.authority().packs();
+    Ok(packs.iter().any(|pack| named.contains_key(pack)))
 }
 
 /// The newest version of an item that is not in the trash, and its number.

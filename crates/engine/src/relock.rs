@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::browse::stored;
 use crate::error::{Error, Result};
+use crate::files::was_committed;
 use crate::ports::{Progress, Stage};
 use crate::session::Session;
 use crate::spaces::Draft;
@@ -247,12 +248,15 @@ impl Session {
         Ok(handles)
     }
 
-    /// Trails of items that are done or gone: the device was stopped between the entry and this.
+    /// Trails of items that are done or gone: the device was stopped between the entry and this. Such an item may be due once
+    /// more by now, and has to be sealed once more.
     async fn forget_done(&self, state: &Space, spool: &Path) -> Result<()> {
         let trails = self.trails(TRAILS);
         let due: BTreeSet<ItemId> = due(state).map(|item| item.id).collect();
         for trail in transfer::pending(&trails).await? {
-            if trail.space == state.authority().space() && !due.contains(&trail.item) {
+            if trail.space == state.authority().space()
+                && (!due.contains(&trail.item) || was_committed(state, &trails, trail.version).await?)
+            {
                 transfer::abandon(&self.pack_server(), &trails, trail.version, spool).await?;
             }
         }

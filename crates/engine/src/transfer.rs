@@ -36,7 +36,7 @@ mod walk;
 pub use browse::{Change, Changed, Changes, Entry, all_files, changes, find_record, folder};
 pub use download::{Downloaded, Overwrite, download};
 pub use fetch::listing;
-pub(crate) use journal::HEADS;
+pub(crate) use journal::{HEADS, packs};
 pub use journal::{PendingUpload, SoFar, pending, so_far};
 pub(crate) use meter::Meter;
 pub use plan::{Plan, plan};

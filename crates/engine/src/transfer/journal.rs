@@ -142,6 +142,15 @@ pub async fn so_far(journal: &Arc<dyn JournalStore>, version: VersionId) -> Resu
     })
 }
 
+/// The packs that a trail knows of.
+///
+/// # Errors
+/// The journal's.
+pub(crate) async fn packs(journal: &Arc<dyn JournalStore>, version: VersionId) -> Result<Vec<PackId>> {
+    let trail = Journal::new(journal.clone(), version).trail().await?;
+    Ok(trail.packs.iter().map(|(pack, _)| pack.id).collect())
+}
+
 /// What was found of an upload.
 #[derive(Default)]
 pub(super) struct Trail {
