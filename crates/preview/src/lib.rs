@@ -23,6 +23,7 @@ mod encoding;
 mod frame;
 mod json;
 pub mod limits;
+mod parquet_pages;
 mod parquet_table;
 mod picture;
 mod show;

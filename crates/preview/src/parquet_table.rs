@@ -14,6 +14,7 @@ use parquet::schema::types::{Type, TypePtr};
 
 use crate::columns::{Builder, Cell};
 use crate::limits::{CELL, COLUMNS, PARQUET, SKIP};
+use crate::parquet_pages::Group;
 use crate::show::{Page, Request};
 use crate::source::{Reader, Source};
 use crate::view::{ColumnType, Note, Shown};
@@ -151,8 +152,8 @@ fn rows(
 ) -> Result<()> {
     let mut skip = usize::try_from(start.skip).unwrap_or(usize::MAX);
     for group in start.group..reader.num_row_groups() {
-        let group = reader.get_row_group(group)?;
-        let rows = RowIter::from_row_group(Some(projection.clone()), group.as_ref())?;
+        let group = Group(reader.get_row_group(group)?);
+        let rows = RowIter::from_row_group(Some(projection.clone()), &group)?;
         // Many values at a time are read ahead for each column: no more than are wanted.
         let rows = rows.with_batch_size(most.clamp(1, 256));
         for row in rows.skip(std::mem::take(&mut skip)) {

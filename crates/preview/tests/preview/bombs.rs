@@ -1,5 +1,7 @@
 //! Small files that want to become large, and large ones that want to be read: each gets a bounded answer.
 
+use std::path::Path;
+
 use holdfast_preview::{Note, limits};
 use parquet::basic::Compression;
 
@@ -153,6 +155,16 @@ fn parquet_with_sizes_that_lie() {
         let view = view("x.parquet", &bytes);
         assert!(view.notes.contains(&Note::NotDecoded), "{footer}");
     }
+}
+
+/// Found by fuzzing. Its dictionary says that it has 2^31 values of eight bytes, in a page of some ten bytes.
+#[test]
+fn a_parquet_dictionary_that_says_it_takes_16_gb() {
+    let corpus = "../../fuzz/corpus/preview_parquet/dictionary-of-16-gb";
+    let input = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(corpus)).unwrap();
+    // Before the file stands how many rows are asked for.
+    let view = view("x.parquet", &input[1..]);
+    assert!(view.notes.contains(&Note::NotDecoded), "{:?}", view.notes);
 }
 
 #[test]
