@@ -21,6 +21,7 @@ pub(crate) fn write(seeds: &mut Seeds) {
     runs(seeds);
     boxes(seeds);
     keys(seeds);
+    witnesses(seeds);
     api(seeds);
     device(seeds);
 }
@@ -173,6 +174,44 @@ fn keys(seeds: &mut Seeds) {
         seeds.add("proofs", [&[size, index, earlier, 0, 0][..], &honest].concat());
         let consistent: Vec<u8> = (32..40).collect();
         seeds.add("proofs", [&[size, index, earlier, 0, 0][..], &consistent].concat());
+    }
+}
+
+fn witnesses(seeds: &mut Seeds) {
+    let vector = vector("protocol/tests/vectors/witness.json");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    seeds.with("witness", 0, text(&vector["log"]));
+    seeds.with("witness", 2, text(&vector["checkpoint"]));
+    for one in vector["witnesses"].as_array().expect("a list") {
+        seeds.with("witness", 0, text(&one["verifier_key"]));
+        seeds.with("witness", 2, text(&one["line"]));
+    }
+    for one in vector["requests"].as_array().expect("a list") {
+        seeds.with("witness", 1, text(one));
+    }
+    let times = [1_790_000_000_u64, 1_790_000_060].map(u64::to_be_bytes).concat();
+    for spoilt in 0..9 {
+        let others = "\u{2014} x AAAAAAAA\nno line";
+        let place = [8, spoilt, spoilt % 3];
+        seeds.with("witness", 3, [&place[..], &times, others.as_bytes()].concat());
+    }
+    // Granted; and each reason why not.
+    for asked in [
+        vec![0, 8, 0, 5],
+        vec![0, 8, 0, 8],
+        vec![0, 40, 0, 0],
+        vec![0, 8, 0, 5, 0, 1, 2, 3],
+        vec![0, 8, 0, 5, 0, 1, 2],
+        vec![1, 8, 0, 5],
+        vec![1, 8, 0, 8],
+        vec![1, 12, 0, 8],
+        vec![4, 8, 0, 5],
+        vec![8, 8, 0, 5],
+        vec![16, 8, 4, 5],
+        vec![16, 8, 9, 9],
+        [vec![0, 8, 0, 5], vec![32; 64]].concat(),
+    ] {
+        seeds.with("witness", 4, asked);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod previews;
 pub mod server;
 pub mod shape;
 pub mod tasks;
+pub mod witnesses;
 pub mod words;
 
 pub use boxes::{export, sealed};
@@ -31,6 +32,7 @@ pub use previews::{
 };
 pub use server::{answers, kit, messages as wire, quick};
 pub use tasks::{task, workflow};
+pub use witnesses::witness;
 pub use words::{invitation, typed};
 
 /// A target: bytes in; it panics, or all is well.
@@ -45,5 +47,6 @@ macro_rules! targets {
 targets! {
     answers, bundle, capsule, card, checkpoint, download, entry, export, import_bitwarden, import_dotenv, import_holdfast,
     import_keepass, import_onepassword, index, invitation, kit, manifest, pack, preview_frame, preview_parquet, preview_picture,
-    preview_text, proofs, quick, replay, result, run_spec, sealed, statement, stream, task, typed, wire, workflow,
+    preview_text, proofs, quick, replay, result, run_spec, sealed, statement, stream, task, typed, wire, witness,
+    workflow,
 }

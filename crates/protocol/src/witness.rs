@@ -144,7 +144,8 @@ impl Cosignature {
     #[must_use]
     pub fn find(lines: &str, head: &Head, by: &Witness) -> Option<Self> {
         let key = VerifyKey::from_bytes(&by.key).ok()?;
-        let own = lines.lines().filter_map(|line| {
+        // Not `lines()`, which takes a carriage return before the line feed for a part of the line's end: there is one spelling.
+        let own = lines.split('\n').filter_map(|line| {
             let (name, bytes) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
             let bytes = STANDARD.decode(bytes).ok()?;
             let (id, rest) = bytes.split_first_chunk::<4>()?;

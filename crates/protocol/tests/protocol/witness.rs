@@ -166,6 +166,8 @@ fn a_cosignature_is_of_one_head_one_time_and_one_witness() {
     let newer = Cosignature::sign(&head, TIME + 60, &key(21)).line(&by);
     let together = [others.as_str(), &newer, &line, "\u{2014} x AAAAAAAA\n", "no line\n"].concat();
     assert_eq!(Cosignature::find(&together, &head, &by).unwrap().time, TIME + 60);
+    // One spelling, as of the lines of a note.
+    assert!(Cosignature::find(&line.replace('\n', "\r\n"), &head, &by).is_none());
     // The log's own signature is none, whatever it is called.
     assert!(Cosignature::find(lines(&head.checkpoint()), &head, &by).is_none());
 }
