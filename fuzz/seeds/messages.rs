@@ -184,17 +184,31 @@ fn witnesses(seeds: &mut Seeds) {
     seeds.with("witness", 2, text(&vector["checkpoint"]));
     for one in vector["witnesses"].as_array().expect("a list") {
         seeds.with("witness", 0, text(&one["verifier_key"]));
+        seeds.with("witness", 0, text(&one["verifier_key"]).replacen('+', "+0", 1));
         seeds.with("witness", 2, text(&one["line"]));
     }
     for one in vector["requests"].as_array().expect("a list") {
         seeds.with("witness", 1, text(one));
+        seeds.with("witness", 1, text(one).replacen("old ", "old 0", 1));
     }
     let times = [1_790_000_000_u64, 1_790_000_060].map(u64::to_be_bytes).concat();
-    for spoilt in 0..9 {
+    for spoilt in 0..11 {
         let others = "\u{2014} x AAAAAAAA\nno line";
         let place = [8, spoilt, spoilt % 3];
         seeds.with("witness", 3, [&place[..], &times, others.as_bytes()].concat());
     }
+    for (kind, own, name) in [
+        (1, 1, ""),
+        (1, 1, "x"),
+        (1, 0, "x"),
+        (4, 0, "a b"),
+        (4, 0, "w"),
+        (4, 0, ""),
+        (2, 0, "w"),
+    ] {
+        seeds.with("witness", 5, [&[kind, own][..], name.as_bytes()].concat());
+    }
+    seeds.with("witness", 5, [&[4, 0][..], &[b'n'; 129]].concat());
     // Granted; and each reason why not.
     for asked in [
         vec![0, 8, 0, 5],

@@ -58,12 +58,13 @@ fn root(forked: bool, size: u64) -> Hash {
 /// Keys as they are told, lines in a checkpoint, and requests: as they are, or made anew with signatures that hold.
 pub fn witness(bytes: &[u8]) {
     let mut input = Input(bytes);
-    match input.byte() % 5 {
+    match input.byte() % 6 {
         0 => keys(&String::from_utf8_lossy(input.rest())),
         1 => request(&String::from_utf8_lossy(input.rest())),
         2 => lines(&String::from_utf8_lossy(input.rest())),
         3 => signed_lines(&mut input),
-        _ => asked(&mut input),
+        4 => asked(&mut input),
+        _ => named(&mut input),
     }
 }
 
@@ -85,6 +86,21 @@ fn keys(text: &str) {
                 .contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
         );
     }
+}
+
+/// A key under any name, with the id that belongs to it: read where the name and the kind are what they should be.
+fn named(input: &mut Input<'_>) {
+    let (kind, own) = (input.byte() % 6, input.byte() % 2 == 1);
+    let key = *log_key().public().as_bytes();
+    let given = String::from_utf8_lossy(input.rest()).into_owned();
+    let name = if own { origin(&key) + &given } else { given };
+    let text = told(&name, kind, &key);
+    keys(&text);
+    let log = kind == ED25519 && name == origin(&key);
+    assert_eq!(text.parse::<LogKey>().is_ok(), log, "a log's name follows from its key");
+    let plain =
+        (1..=128).contains(&name.len()) && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+');
+    assert_eq!(text.parse::<Witness>().is_ok(), kind == COSIGNATURE && plain);
 }
 
 /// What is read is within the limits and is written again as it came.
@@ -205,14 +221,14 @@ fn found(lines: &str, head: &Head, by: &Witness) -> Option<Cosignature> {
     Some(taken)
 }
 
-/// A line with a time that [`Cosignature::sign`] does not sign.
-fn signed_by_hand(head: &Head, time: u64, key: &SignKey) -> String {
+/// A line with a time that [`Cosignature::sign`] does not sign, or with more behind the signature.
+fn signed_by_hand(head: &Head, time: u64, key: &SignKey, more: &[u8]) -> String {
     let root = STANDARD.encode(head.root.as_bytes());
     let note = format!("{}\n{}\n{root}\n", origin(&head.key), head.size);
     let signature = key.sign_note(format!("cosignature/v1\ntime {time}\n{note}").as_bytes());
     let by = Witness::of(key);
     let id = sha256(&[by.name().as_bytes(), b"\n", &[COSIGNATURE], by.key()]);
-    let bytes = STANDARD.encode([&id[..4], &time.to_be_bytes(), &signature].concat());
+    let bytes = STANDARD.encode([&id[..4], &time.to_be_bytes(), &signature, more].concat());
     format!("\u{2014} {} {bytes}\n", by.name())
 }
 
@@ -229,7 +245,7 @@ fn signed_lines(input: &mut Input<'_>) {
     let head = Head::sign(size, root(false, size), &log_key());
     let [first, second] = times.map(|time| Cosignature::sign(&head, time, &key));
     let good = first.line(&by);
-    let (bad, holds) = match spoilt % 9 {
+    let (bad, holds) = match spoilt % 11 {
         0 => (Cosignature::sign(&head, times[1], &stranger).line(&by), false),
         1 => (
             Cosignature::sign(&Head::sign(size + 1, head.root, &log_key()), times[1], &key).line(&by),
@@ -240,7 +256,9 @@ fn signed_lines(input: &mut Input<'_>) {
         4 => (second.line(&by).replace('\n', "\r\n"), false),
         5 => (second.line(&by).replace('\n', "=\n"), false),
         6 => (second.line(&by).replace('\n', " \n"), false),
-        7 => (signed_by_hand(&head, times[1] | 1 << 63, &key), false),
+        7 => (signed_by_hand(&head, times[1] | 1 << 63, &key, b""), false),
+        8 => (signed_by_hand(&head, second.time, &key, b"more"), false),
+        9 => (second.line(&by).replacen(by.name(), "another", 1), false),
         _ => (second.line(&by), true),
     };
     let text = [&before.join("\n"), "\n", &bad, &good, &after.join("\n")].concat();
