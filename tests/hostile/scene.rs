@@ -57,9 +57,14 @@ impl Scene {
         self.canaries.make(Class::Sealed, label)
     }
 
+    /// A way to the server.
+    pub(crate) fn way(&self) -> Arc<Layer> {
+        Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")))
+    }
+
     /// The way of a new device, and the device.
     pub(crate) async fn device(&self, name: &str) -> (Arc<Layer>, Host) {
-        let layer = Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")));
+        let layer = self.way();
         let host = self.stage.device_over(name, layer.clone()).await;
         (layer, host)
     }
@@ -72,7 +77,7 @@ impl Scene {
 
     /// The same, on a device whose rows are at hand.
     pub(crate) async fn desk_on(&self, handle: &str, store: Arc<dyn Store>) -> Desk {
-        let layer = Layer::new(Arc::new(HttpTransport::new(&self.stage.url()).expect("an address")));
+        let layer = self.way();
         let host = Host {
             transport: layer.clone(),
             store,

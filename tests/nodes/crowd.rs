@@ -14,8 +14,8 @@ use holdfast_protocol::entry::{NodeScope, Op, SignedEntry};
 use holdfast_protocol::id::{PrincipalId, SpaceId};
 use holdfast_protocol::item::ItemKind;
 use holdfast_protocol::replay::{Authority, Bundles, Outcome};
-use holdfast_protocol::run::{End, Limits};
-use holdfast_tests::{Node, Person, Server};
+use holdfast_protocol::run::End;
+use holdfast_tests::{Node, Person, Server, small_run};
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::on_another_device;
@@ -45,29 +45,8 @@ async fn idle_task(session: &Session, space: SpaceId, root: &std::path::Path) ->
         .expect("it is uploaded");
     let view = session.view(space).await.expect("the project");
     let version = view.space.contents().items()[&uploaded.item].versions[0].id;
-    NewRun {
-        node: PrincipalId([0; 16]),
-        task: (uploaded.item, version),
-        runtime: "shell".into(),
-        entry: "main.sh".into(),
-        image: None,
-        parameters: Vec::new(),
-        inputs: Vec::new(),
-        secrets: Vec::new(),
-        outputs: Vec::new(),
-        limits: Limits {
-            seconds: 60,
-            memory: 64 << 20,
-            milli_cpus: 1000,
-            processes: 16,
-            disk: 1 << 20,
-            log: 1 << 16,
-        },
-        hosts: Vec::new(),
-        until_ms: session.now_ms() + 3_600_000,
-        attempts: 5,
-        workflow: None,
-    }
+    let task = (uploaded.item, version);
+    small_run(PrincipalId([0; 16]), task, session.now_ms() + 3_600_000)
 }
 
 #[tokio::test(flavor = "multi_thread")]

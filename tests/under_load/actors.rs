@@ -11,8 +11,8 @@ use holdfast_engine::{Error, NewOutput, NewRun, NewSecret, Session, UploadReques
 use holdfast_protocol::SecretText;
 use holdfast_protocol::id::{ItemId, PrincipalId, RunId, SpaceId, VersionId};
 use holdfast_protocol::item::{Audience, Field, ItemKind, SecretType};
-use holdfast_protocol::run::{Limits, OutputKind};
-use holdfast_tests::Dice;
+use holdfast_protocol::run::OutputKind;
+use holdfast_tests::{Dice, small_run};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -344,31 +344,13 @@ async fn epoch(session: &Session, space: SpaceId) -> Option<u32> {
 
 fn new_run(session: &Session, node: PrincipalId, [task, input]: [(ItemId, VersionId); 2]) -> NewRun {
     NewRun {
-        node,
-        task,
-        runtime: "shell".into(),
-        entry: "main.sh".into(),
-        image: None,
-        parameters: Vec::new(),
         inputs: vec![("data".into(), input.0, input.1)],
-        secrets: Vec::new(),
         outputs: vec![NewOutput {
             name: "sums".into(),
             kind: OutputKind::Artifact,
             path: "sums".into(),
         }],
-        limits: Limits {
-            seconds: 60,
-            memory: 64 << 20,
-            milli_cpus: 1000,
-            processes: 16,
-            disk: 8 << 20,
-            log: 1 << 16,
-        },
-        hosts: Vec::new(),
-        until_ms: session.now_ms() + 600_000,
-        attempts: 5,
-        workflow: None,
+        ..small_run(node, task, session.now_ms() + 600_000)
     }
 }
 

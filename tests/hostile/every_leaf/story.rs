@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use holdfast_crypto::{Key32, security_words};
 use holdfast_device::{HttpTransport, SystemClock};
 use holdfast_engine::ports::{Method, Progress, Request, Response, Silent, Transport, Unreachable};
-use holdfast_engine::{Error, Host, NewNode, NewRun, Session, UploadRequest};
+use holdfast_engine::{Error, Host, NewNode, Session, UploadRequest};
 use holdfast_protocol::cbor;
 use holdfast_protocol::entry::{NodeScope, Role};
 use holdfast_protocol::id::{Hash, SpaceId};
 use holdfast_protocol::item::ItemKind;
-use holdfast_protocol::run::{Attempt, Limits};
+use holdfast_protocol::run::Attempt;
 use holdfast_testkit::phrase;
 use holdfast_tests::layer::{Exchange, Layer, json};
+use holdfast_tests::small_run;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -405,29 +406,7 @@ async fn node(scene: &Scene, ana: &Desk, space: SpaceId) -> (Desk, Arc<Rows>, ho
         .await
         .expect("authorised");
     let task = task(scene, ana, space).await;
-    let run = NewRun {
-        node: session.principal(),
-        task,
-        runtime: "shell".into(),
-        entry: "main.sh".into(),
-        image: None,
-        parameters: Vec::new(),
-        inputs: Vec::new(),
-        secrets: Vec::new(),
-        outputs: Vec::new(),
-        limits: Limits {
-            seconds: 60,
-            memory: 64 << 20,
-            milli_cpus: 1000,
-            processes: 16,
-            disk: 1 << 20,
-            log: 1 << 16,
-        },
-        hosts: Vec::new(),
-        until_ms: until_ms - 1,
-        attempts: 5,
-        workflow: None,
-    };
+    let run = small_run(session.principal(), task, until_ms - 1);
     let run = ana.session.start_run(space, &run).await.expect("a run");
     let lease = session.api().lease(0).await.expect("a lease").expect("the run");
     assert_eq!(lease.run, run);

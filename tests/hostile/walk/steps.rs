@@ -1,29 +1,24 @@
 //! What people do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use holdfast_engine::ports::Silent;
 use holdfast_engine::{Error, Session};
 use holdfast_protocol::SecretText;
-use holdfast_protocol::entry::Role;
-use holdfast_protocol::id::{Hash, SpaceId};
+use holdfast_protocol::entry::{NodeScope, Role};
+use holdfast_protocol::id::{Hash, RunId, SpaceId};
 use holdfast_protocol::item::{Audience, Field, ItemKind};
-use holdfast_tests::Dice;
 use zeroize::Zeroizing;
 
-use super::model::{Project, Shown, World};
+use super::model::{Order, Project, Shown, Stand, World};
+use super::nodes::{self, Node, Worked};
 use super::person::{Person, same_cost};
 use crate::rows::Rows;
 use crate::scene::secret;
 
 /// Adds a world: the last one after a change.
 type Then<'a> = dyn FnMut(&dyn Fn(&mut World)) + 'a;
-
-/// Most projects at a time.
-const PROJECTS: usize = 4;
-/// Most versions of a dataset, and datasets of a project.
-const DATA: usize = 3;
 
 #[derive(Clone)]
 pub(super) enum What {
@@ -46,7 +41,7 @@ pub(super) enum What {
     Look,
     /// Compares the six words that somebody says, or others.
     Compare(usize, bool),
-    /// Does what nobody may who is no owner, no writer, not in.
+    /// Does what nobody may who is no owner, or no writer.
     Overreach,
     /// Locks and opens quickly.
     Unlock,
@@ -56,32 +51,16 @@ pub(super) enum What {
     ChangeKeys(bool),
     /// Reads without a server, and tries to write.
     Offline,
+    /// A computer becomes a node.
+    Enrol(Box<Node>),
+    Authorise(usize, NodeScope),
+    WithdrawNode(usize),
+    Order(Order),
+    WithdrawRun(RunId),
+    /// A node takes its turn; what it is to do succeeds or not.
+    Work(bool),
+    TakeOver,
 }
-
-/// Names of all of them, with how often they are drawn.
-const KINDS: [(&str, u64); 21] = [
-    ("create", 5),
-    ("share", 8),
-    ("invite", 4),
-    ("upload", 9),
-    ("secret", 6),
-    ("change secret", 8),
-    ("trash", 4),
-    ("restore", 3),
-    ("rename", 4),
-    ("remove", 5),
-    ("set role", 5),
-    ("leave", 2),
-    ("rotate", 5),
-    ("relock", 4),
-    ("look", 9),
-    ("compare words", 5),
-    ("overreach", 5),
-    ("lock, unlock", 4),
-    ("new device", 3),
-    ("change keys", 1),
-    ("offline", 2),
-];
 
 #[derive(Clone)]
 pub(super) struct Step {
@@ -99,170 +78,10 @@ pub(super) struct Done {
     pub(super) device: Option<(Arc<Rows>, Arc<Session>)>,
     /// Heads that were shown.
     pub(super) heads: Vec<(SpaceId, u64, Hash)>,
-}
-
-/// Where the names and contents of new things come from.
-pub(super) struct Names<'a> {
-    pub(super) dice: &'a mut Dice,
-    pub(super) made: &'a mut usize,
-    pub(super) canary: &'a dyn Fn(&str) -> String,
-}
-
-impl Names<'_> {
-    fn next(&mut self, what: &str) -> String {
-        *self.made += 1;
-        (self.canary)(&format!("{what} {}", self.made))
-    }
-
-    fn one<T: Clone>(&mut self, all: &[T]) -> Option<T> {
-        let at = usize::try_from(self.dice.below(all.len().max(1) as u64)).ok()?;
-        all.get(at).cloned()
-    }
-
-    fn role(&mut self) -> Role {
-        self.dice.one_of(&[Role::Reader, Role::Contributor, Role::Owner])
-    }
-}
-
-/// The next step that somebody can take in this world.
-pub(super) fn draw(world: &World, people: usize, names: &mut Names<'_>) -> Step {
-    loop {
-        let all: u64 = KINDS.iter().map(|(_, weight)| weight).sum();
-        let mut drawn = names.dice.below(all);
-        let found = KINDS.iter().find(|(_, weight)| match drawn.checked_sub(*weight) {
-            Some(left) => {
-                drawn = left;
-                false
-            }
-            None => true,
-        });
-        let kind = found.map_or("look", |(kind, _)| kind);
-        if let Some(step) = draw_kind(kind, world, people, names) {
-            return step;
-        }
-    }
-}
-
-/// A step of this kind; `None` where nobody can take one.
-pub(super) fn draw_kind(kind: &'static str, world: &World, people: usize, names: &mut Names<'_>) -> Option<Step> {
-    let anybody = usize::try_from(names.dice.below(people as u64)).ok()?;
-    let of_account = |who, what| {
-        let space = SpaceId([0; 32]);
-        Some(Step { kind, who, space, what })
-    };
-    match kind {
-        "create" if world.projects.len() < PROJECTS => {
-            let encrypted = names.dice.below(6) > 0;
-            let name = match encrypted {
-                true => names.next("project"),
-                // The server may read it.
-                false => format!("in clear {}", names.dice.below(1000)),
-            };
-            let members = BTreeMap::from([(anybody, Role::Owner)]);
-            let made = Project {
-                name,
-                encrypted,
-                members,
-                ..Project::default()
-            };
-            return of_account(anybody, What::Create(made));
-        }
-        "create" => return None,
-        "look" => return of_account(anybody, What::Look),
-        "lock, unlock" => return of_account(anybody, What::Unlock),
-        "new device" => return of_account(anybody, What::Reinstall),
-        "change keys" => return of_account(anybody, What::ChangeKeys(names.dice.below(2) == 0)),
-        "compare words" => {
-            let other = (anybody + 1 + usize::from(people > 2 && names.dice.below(2) == 0)) % people;
-            return of_account(anybody, What::Compare(other, names.dice.below(3) > 0));
-        }
-        _ => {}
-    }
-    let places: Vec<(SpaceId, usize, Role)> = world
-        .projects
-        .iter()
-        .flat_map(|(space, project)| project.members.iter().map(|(who, role)| (*space, *who, *role)))
-        .filter(|(_, _, role)| match kind {
-            "share" | "invite" | "remove" | "set role" | "rotate" | "relock" => *role == Role::Owner,
-            "overreach" => *role < Role::Owner,
-            "leave" | "offline" => true,
-            _ => *role >= Role::Contributor,
-        })
-        .collect();
-    let (space, who, role) = names.one(&places)?;
-    let project = &world.projects[&space];
-    let here = |what| Some(Step { kind, who, space, what });
-    let others: Vec<usize> = project.members.keys().copied().filter(|one| *one != who).collect();
-    let outside: Vec<usize> = (0..people).filter(|one| !project.members.contains_key(one)).collect();
-    let there = |of: &dyn Fn(&Project) -> Vec<String>| -> Vec<String> {
-        of(project)
-            .into_iter()
-            .filter(|name| !project.trashed.contains(name))
-            .collect()
-    };
-    let secrets = there(&|project| project.secrets.keys().cloned().collect());
-    let data = there(&|project| project.data.keys().cloned().collect());
-    match kind {
-        "share" => here(What::Share(names.one(&outside)?, names.role())),
-        "invite" => here(What::Invite(names.one(&outside)?, names.role())),
-        "remove" => here(What::Remove(names.one(&others)?)),
-        "set role" => {
-            let whom = names.one(&others)?;
-            let roles = [Role::Reader, Role::Contributor, Role::Owner];
-            let other: Vec<Role> = roles
-                .into_iter()
-                .filter(|role| Some(*role) != project.role(whom))
-                .collect();
-            here(What::SetRole(whom, names.one(&other)?))
-        }
-        "leave" if role < Role::Owner || project.owners() > 1 => here(What::Leave),
-        "rotate" if project.encrypted => here(What::Rotate),
-        "relock" if project.encrypted => here(What::Relock),
-        "overreach" => here(What::Overreach),
-        "offline" => here(What::Offline),
-        "rename" => {
-            let name = names.next("project");
-            project.encrypted.then_some(())?;
-            here(What::Rename(name))
-        }
-        "upload" => {
-            let again: Vec<String> = data
-                .iter()
-                .filter(|name| project.data[*name].len() < DATA)
-                .cloned()
-                .collect();
-            let name = match names.dice.below(2) == 0 || project.data.len() >= DATA {
-                true => names.one(&again)?,
-                false => names.next("dataset"),
-            };
-            let mut content = names.next("content").into_bytes();
-            if !project.encrypted {
-                return None;
-            }
-            let more = usize::try_from(names.dice.below(60_000)).ok()?;
-            let from = content.len();
-            content.resize(from + more, 0);
-            names.dice.fill(&mut content[from..]);
-            here(What::Upload(name, Arc::new(content)))
-        }
-        "secret" if project.encrypted && project.secrets.len() < 2 * DATA => {
-            here(What::Secret(names.next("secret"), names.next("value")))
-        }
-        "change secret" => here(What::ChangeSecret(names.one(&secrets)?, names.next("value"))),
-        "trash" => here(What::Trash(names.one(&[secrets, data].concat())?)),
-        "restore" => {
-            let trashed: Vec<String> = project.trashed.iter().cloned().collect();
-            here(What::Restore(names.one(&trashed)?))
-        }
-        _ => None,
-    }
+    pub(super) worked: Worked,
 }
 
 impl Step {
-    pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
-        KINDS.into_iter().map(|(kind, _)| kind)
-    }
-
     /// Whether it can't but end with an error.
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self.what, What::Overreach | What::Compare(_, false))
@@ -270,8 +89,17 @@ impl Step {
 
     /// Who else acts in it.
     pub(super) fn other(&self) -> Option<usize> {
-        match self.what {
-            What::Invite(whom, _) => Some(whom),
+        match &self.what {
+            What::Invite(whom, _) | What::Authorise(whom, _) => Some(*whom),
+            What::Enrol(node) => Some(node.number),
+            _ => None,
+        }
+    }
+
+    /// A computer that becomes a node.
+    pub(super) fn computer(&self) -> Option<&Node> {
+        match &self.what {
+            What::Enrol(computer) => Some(computer),
             _ => None,
         }
     }
@@ -328,7 +156,7 @@ impl Step {
             What::Rename(name) => here(&mut then, &|project| project.name.clone_from(name)),
             What::Remove(whom) => then(&|world| {
                 let project = world.projects.get_mut(&space).expect("the project");
-                project.members.remove(whom);
+                project.goes(*whom);
                 project.epoch += u32::from(project.encrypted);
                 world.left.remove(&(*whom, space));
             }),
@@ -336,13 +164,19 @@ impl Step {
                 project.members.insert(*whom, *role);
             }),
             What::Leave => then(&|world| {
-                world
-                    .projects
-                    .get_mut(&space)
-                    .expect("the project")
-                    .members
-                    .remove(&who);
+                world.projects.get_mut(&space).expect("the project").goes(who);
                 world.left.insert((who, space));
+            }),
+            What::Authorise(node, scope) => here(&mut then, &|project| {
+                project.nodes.insert(*node, (*scope, who));
+            }),
+            What::WithdrawNode(node) => here(&mut then, &|project| {
+                let had = project.nodes.remove(node).map(|(scope, _)| scope);
+                project.epoch += u32::from(project.encrypted && had == Some(NodeScope::Project));
+            }),
+            What::Order(order) => then(&|world| world.ordered = Some((space, order.clone()))),
+            What::WithdrawRun(run) => here(&mut then, &|project| {
+                project.runs.get_mut(run).expect("the run").stand = Stand::Withdrawn;
             }),
             What::Rotate => here(&mut then, &|project| project.epoch += 1),
             What::Compare(whom, true) => {
@@ -353,14 +187,50 @@ impl Step {
             }
             _ => {}
         }
+        let project = world.projects.get(&space);
+        if project.is_some_and(|project| project.role(who) == Some(Role::Owner)) && self.renews() {
+            let last = worlds.last_mut().expect("the one that is");
+            last.left.retain(|(_, left)| *left != space);
+        }
         worlds
     }
 
+    /// Whether an owner who does this has renewed the key first, where somebody has left.
+    fn renews(&self) -> bool {
+        matches!(
+            self.what,
+            What::Upload(..)
+                | What::Secret(..)
+                | What::ChangeSecret(..)
+                | What::Trash(_)
+                | What::Restore(_)
+                | What::Rename(_)
+                | What::Order(_)
+                | What::Remove(_)
+                | What::Rotate
+        )
+    }
+
     /// Takes it.
-    pub(super) async fn take(self, people: Vec<Person>, world: World) -> Done {
+    pub(super) async fn take(self, people: Vec<Person>, nodes: Vec<Node>, world: World) -> Done {
         let mut done = Done::default();
+        let node = |number: usize| &nodes[number - people.len()];
+        if let What::Work(succeeds) = self.what {
+            let worked = Box::pin(nodes::work(node(self.who), &world, succeeds, &mut done.worked));
+            done.error = worked.await.err();
+            return done;
+        }
         let (me, space) = (&people[self.who], self.space);
         let ended = match &self.what {
+            What::Enrol(computer) => nodes::enrol(me, (**computer).clone(), &mut done.worked).await,
+            What::Authorise(which, scope) => nodes::authorise(me, node(*which), space, *scope).await,
+            What::WithdrawNode(which) => {
+                let node = node(*which).session().principal();
+                me.session.withdraw_node(space, node).await.map(drop)
+            }
+            What::Order(order) => nodes::order(me, node(order.node), space, order).await,
+            What::WithdrawRun(run) => me.session.withdraw_run(space, *run).await,
+            What::TakeOver => nodes::take_over(me, space).await,
             What::Unlock => unlock(me, &mut done).await,
             What::Reinstall => reinstall(me, &mut done).await,
             What::Look => look(me, &world, &people, &mut done).await,
@@ -520,17 +390,22 @@ async fn compare(me: &Person, other: &Person, right: bool) -> Result<(), Error> 
         .map(drop)
 }
 
-/// Everything that he may not do must be refused; what is refused first is told.
+/// Everything that he may not do must be refused, and for that reason; what is refused first is told, or what is refused for another.
 async fn overreach(me: &Person, space: SpaceId, world: &World) -> Result<(), Error> {
     let project = &world.projects[&space];
     let mut first = None;
     let mut refused = |what: &str, ended: Result<(), Error>| match ended {
         Ok(()) => panic!("{} may not {what}, and did", me.handle),
         Err(error) => {
-            first.get_or_insert(error);
+            let is_other = |first: &Error| first.code() == "not-allowed" && error.code() != "not-allowed";
+            if first.as_ref().is_none_or(is_other) {
+                first = Some(error);
+            }
         }
     };
-    refused("rotate", me.session.rotate(space).await);
+    if project.encrypted {
+        refused("rotate", me.session.rotate(space).await);
+    }
     refused(
         "promote",
         me.session.set_role(space, me.session.principal(), Role::Owner).await,
