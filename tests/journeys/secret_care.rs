@@ -144,6 +144,8 @@ async fn what_ends_what_was_and_what_was_thrown_away() {
     window.click("Make it the newest again").await;
     window.sees("Version 3").await;
     window.no_longer_sees(TOKEN).await;
+    // It stands above the fields, and moves them when it comes.
+    window.sees("the same is used in").await;
     window.click("Show Token").await;
     window.sees(TOKEN).await;
     window.click("Show Token").await;
