@@ -221,20 +221,13 @@ impl Window {
 
     async fn press(&self, xpath: &str) {
         let until = Instant::now() + PATIENCE;
-        let mut before = None;
         loop {
             let element = self.find(xpath).await;
-            // What an answer is moving out of the way would be missed: it has to stand still.
-            let place = element.rect().await.ok().map(|rect| (rect.x, rect.y));
-            if place.is_some() && place == before {
-                match element.click().await {
-                    Ok(()) => return,
-                    // It went away or something lay over it: look again.
-                    Err(error) => assert!(Instant::now() < until, "{error}: {xpath}"),
-                }
+            match element.click().await {
+                Ok(()) => return,
+                // It went away or something lay over it: look again.
+                Err(error) => assert!(Instant::now() < until, "{error}: {xpath}"),
             }
-            assert!(Instant::now() < until, "it does not stand still: {xpath}");
-            before = place;
             tokio::time::sleep(LOOK).await;
         }
     }
