@@ -269,7 +269,9 @@ async fn waiting(ana: &Window) {
     ana.click("Invite them").await;
     ana.click("Make an invitation").await;
     ana.click("Done").await;
-    ana.sees("Invited, and not in yet").await;
+    // Hers is there, and moves nobody's any more.
+    ana.read("//section[@aria-labelledby='waiting']//*[normalize-space(.)='dora@example.org']")
+        .await;
     ana.click("Take back the invitation of cleo@example.org").await;
     ana.sees("The invitation of cleo@example.org ends in a few seconds.")
         .await;
