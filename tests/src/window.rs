@@ -21,6 +21,8 @@ use tools::Driver;
 /// How long something may take to appear. Keys are derived in between, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
+/// How long something may move before it is clicked all the same.
+const SETTLES: Duration = Duration::from_millis(600);
 
 /// A window with its profile.
 pub struct Window {
@@ -221,13 +223,20 @@ impl Window {
 
     async fn press(&self, xpath: &str) {
         let until = Instant::now() + PATIENCE;
+        let settled = Instant::now() + SETTLES;
+        let mut before = None;
         loop {
             let element = self.find(xpath).await;
-            match element.click().await {
-                Ok(()) => return,
-                // It went away or something lay over it: look again.
-                Err(error) => assert!(Instant::now() < until, "{error}: {xpath}"),
+            // What an answer is moving just now would be missed, and what comes into its place be hit.
+            let place = element.rect().await.ok().map(|rect| (rect.x, rect.y));
+            if place.is_some() && place == before || Instant::now() > settled {
+                match element.click().await {
+                    Ok(()) => return,
+                    // It went away or something lay over it: look again.
+                    Err(error) => assert!(Instant::now() < until, "{error}: {xpath}"),
+                }
             }
+            before = place;
             tokio::time::sleep(LOOK).await;
         }
     }
