@@ -17,6 +17,8 @@ mod objects;
 mod over_http;
 #[path = "hostile/people.rs"]
 mod people;
+#[path = "hostile/put_out.rs"]
+mod put_out;
 #[path = "hostile/rows.rs"]
 mod rows;
 #[path = "hostile/scene.rs"]

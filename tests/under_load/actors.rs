@@ -204,9 +204,7 @@ impl Storm {
                 }
                 Err(error) => {
                     assert!(doomed, "{}: {name}: {} ({error})", person.handle, error.code());
-                    // Where the server is killed while it is asked why, what it said first stays.
-                    let is_out = ["not-allowed", "not-found"].contains(&error.code());
-                    assert!(is_out, "{}: {error}", person.handle);
+                    assert_eq!(error.code(), "not-allowed", "{}: {error}", person.handle);
                     self.ended.fetch_add(1, Ordering::SeqCst);
                     return;
                 }

@@ -68,13 +68,15 @@ impl Session {
     }
 
     /// Content that the server does not give out is as good as damaged to whoever reads it, and what it does not take is not there. To
-    /// somebody who was put out meanwhile it is neither: then that is said instead.
+    /// somebody who was put out meanwhile it is neither: then that is said instead. Where nobody can be asked which it is, what is
+    /// not there may be either: then that is said, and the next try tells.
     pub(crate) async fn put_out_instead(&self, space: SpaceId, error: Error) -> Error {
         if !matches!(error, Error::Damaged { .. } | Error::NotFound { .. }) {
             return error;
         }
         match self.sync(space).await {
             Ok(state) if state.authority().role(self.principal()).is_none() => outside(),
+            Err(unreachable @ Error::Unreachable(_)) if matches!(error, Error::NotFound { .. }) => unreachable,
             _ => error,
         }
     }
