@@ -96,8 +96,8 @@ impl Walk {
         };
         let nodes = self.nodes.iter().map(|one| node(one, Some(self.ids[one.number])));
         // One that did not become a node all the same said something.
-        let computer = step.computer().filter(|computer| computer.number == self.ids.len());
-        let computer = computer.map(|one| node(one, None));
+        let left_out = step.computer().filter(|computer| computer.number == self.ids.len());
+        let computer = left_out.map(|one| node(one, None));
         step.computer()
             .iter()
             .for_each(|computer| self.sent.knows(&computer.name));
@@ -139,6 +139,9 @@ impl Walk {
             .flat_map(|(sender, sent)| sent.iter().map(move |one| (sender, one)));
         if let Err(what) = self.sent.judge(said.collect()) {
             panic!("{told}: {what}");
+        }
+        if let Some(computer) = left_out {
+            self.sent.forgets(computer.number);
         }
         let all: Vec<Exchange> = news.into_iter().flat_map(|(_, sent)| sent).collect();
         self.scene.nothing_is_in(&all, &self.owners.keys().copied().collect());

@@ -139,6 +139,13 @@ impl Sent {
         self.handles.insert(handle.to_owned());
     }
 
+    /// Somebody did not come: the next one gets his number.
+    pub(super) fn forgets(&mut self, number: usize) {
+        self.bundles.retain(|_, (owner, _)| *owner != number);
+        self.nonces.retain(|(who, _)| *who != number);
+        self.derivations.retain(|(who, _)| *who != number);
+    }
+
     /// Looks at all that was sent since the last time.
     pub(super) fn judge(&mut self, mut news: Vec<(&Sender, &Exchange)>) -> Result<(), String> {
         // Entries last, in the order of their logs: each rests on keys and on entries of others.
