@@ -22,7 +22,7 @@ use tools::Driver;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 /// How long something may move before it is clicked all the same.
-const SETTLES: Duration = Duration::from_millis(600);
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// A window with its profile.
 pub struct Window {
@@ -229,6 +229,10 @@ impl Window {
             let element = self.find(xpath).await;
             // What an answer is moving just now would be missed, and what comes into its place be hit.
             let place = element.rect().await.ok().map(|rect| (rect.x, rect.y));
+            if place.is_none() {
+                // Below what is to be seen of its page, it has no place yet.
+                let _ = element.scroll_into_view().await;
+            }
             if place.is_some() && place == before || Instant::now() > settled {
                 match element.click().await {
                     Ok(()) => return,
