@@ -199,9 +199,10 @@ impl Walk {
         let mut wanted: Vec<_> = kinds().filter(|kind| report.wants(kind)).collect();
         let mut is_wanted = names.dice.below(3) == 0;
         if !lacking.is_empty() {
-            // Kinds among it; and whoever is given keys has to be in a project with somebody else first.
+            // Kinds among it; and whoever is given keys has to be in a project with somebody else first, and a node does nothing
+            // once whoever let it in is no owner any more.
             wanted = kinds().filter(|kind| lacking.contains(kind)).collect();
-            wanted.extend(["share", "upload", "work"]);
+            wanted.extend(["share", "upload", "authorise", "work"]);
             is_wanted = true;
         }
         let towards = (is_wanted && !wanted.is_empty()).then(|| names.dice.one_of(&wanted));
