@@ -10,7 +10,7 @@ use super::Verdict;
 use crate::workspace::{Metadata, Node};
 
 /// A crate of ours and those of ours it may name as dependencies. `*` is all of them.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("holdfast-crypto", &[]),
     ("holdfast-protocol", &["crypto"]),
     ("holdfast-engine", &["protocol", "crypto"]),
@@ -27,12 +27,10 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ),
     ("holdfast-server", &["protocol", "crypto"]),
     ("holdfast-node", &["engine", "task", "protocol", "crypto"]),
-    ("holdfast-bridge", &["engine", "protocol", "crypto"]),
     (
         "holdfast-cli",
         &[
-            "agent", "commands", "preview", "server", "node", "task", "bridge", "device", "engine", "protocol",
-            "crypto",
+            "agent", "commands", "preview", "server", "node", "task", "device", "engine", "protocol", "crypto",
         ],
     ),
     (
